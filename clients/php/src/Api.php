@@ -61,6 +61,47 @@ final class Api implements Publisher
         return $this->call('POST', '/v1/topics/' . rawurlencode($topic) . '/events', Event::json($body));
     }
 
+    /**
+     * Registers a device of a user, or its new token: a notification with only the user's id goes to all devices.
+     *
+     * @param array<string, mixed> $device platform (`ios`, `android`, `fcm`, `web`, `email`), token or web_push, and app, locale, time_zone
+     * @return array<string, mixed>
+     */
+    public function registerDevice(string|int $userId, string $deviceId, array $device): array
+    {
+        return $this->call('PUT', self::userPath($userId) . '/devices/' . rawurlencode($deviceId), Event::json($device));
+    }
+
+    /** For example at sign-out. */
+    public function removeDevice(string|int $userId, string $deviceId): void
+    {
+        $this->call('DELETE', self::userPath($userId) . '/devices/' . rawurlencode($deviceId), '');
+    }
+
+    /**
+     * The newest in-app notifications of a user, ascending.
+     *
+     * @return array{items: list<array<string, mixed>>, unread: int, more: bool}
+     */
+    public function inbox(string|int $userId, int $limit = 50): array
+    {
+        return $this->call('GET', self::userPath($userId) . "/inbox?limit=$limit", '');
+    }
+
+    /**
+     * @param list<string>|null $ids without ids: all items
+     * @return array{ids: list<string>, unread: int}
+     */
+    public function markRead(string|int $userId, ?array $ids = null): array
+    {
+        return $this->call('POST', self::userPath($userId) . '/inbox/read', Event::json((object) ($ids === null ? [] : ['ids' => $ids])));
+    }
+
+    private static function userPath(string|int $userId): string
+    {
+        return '/v1/users/' . rawurlencode((string) $userId);
+    }
+
     /** @param array<string, mixed> $grant the result of `upload` */
     public function put(array $grant, string $file): void
     {
@@ -80,7 +121,9 @@ final class Api implements Publisher
         }
         for ($attempt = 1; ; $attempt++) {
             try {
-                return json_decode($this->send($method, rtrim($this->url, '/') . $path, $body, $headers), true, 64, JSON_THROW_ON_ERROR);
+                $response = $this->send($method, rtrim($this->url, '/') . $path, $body, $headers);
+                // 204 has no body.
+                return $response === '' ? [] : json_decode($response, true, 64, JSON_THROW_ON_ERROR);
             } catch (JsonException $error) {
                 throw new Unavailable("the answer of {$this->url} is no JSON; is this the address of Armoricore? " . $error->getMessage());
             } catch (Unavailable $error) {

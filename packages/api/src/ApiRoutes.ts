@@ -1,12 +1,15 @@
 /** Serves {@link ArmoricoreApi}: adds all its routes and `GET /openapi.json` to the HTTP router. */
 import { SuppressionList } from "@armoricore/state/SuppressionList"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Authentication from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { NoStore, PublisherCredentials } from "./contract/Security.ts"
+import * as DeviceHandlers from "./DeviceHandlers.ts"
 import * as EventHandlers from "./EventHandlers.ts"
+import * as InboxHandlers from "./InboxHandlers.ts"
 import * as MediaHandlers from "./MediaHandlers.ts"
 import * as NotificationHandlers from "./NotificationHandlers.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
@@ -42,6 +45,8 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         TranscriptHandlers.layer(transcripts),
         NotificationHandlers.layer,
         Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),
+        InboxHandlers.layer({ signingKeys: events.signingKeys }),
+        Layer.provide(DeviceHandlers.layer({ signingKeys: events.signingKeys }), UserDevices.layer),
         TopicHandlers.layer({ signingKeys: events.signingKeys }),
       ]),
       Layer.provide([Authentication.layer, noStore, publisherCredentials]),

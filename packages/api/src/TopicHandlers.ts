@@ -15,6 +15,7 @@ import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { DisconnectRequest, KickRequest, type TopicEvent, TopicEvents, TopicReceipt } from "./contract/TopicApi.ts"
 import { type ApiError, asProblem, problem, ProblemError } from "./Problem.ts"
 import { authenticatedBody } from "./PublisherAuthentication.ts"
+import { wholeNumber } from "./QueryNumber.ts"
 import * as RequestBody from "./RequestBody.ts"
 
 export interface TopicsOptions {
@@ -175,13 +176,4 @@ const channelProblem = (error: ChannelError, place: string): ProblemError => {
     default:
       return problem(422, error.reason, detail, typeof path === "string" ? `${place}payload.${path}` : undefined)
   }
-}
-
-/** A query parameter; absent if it was not sent. */
-const wholeNumber = (name: string, text: string | undefined, minimum: number, maximum = Number.MAX_SAFE_INTEGER) => {
-  if (text === undefined) return Effect.succeed(undefined)
-  const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN
-  if (value >= minimum && value <= maximum) return Effect.succeed(value)
-  const range = maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`
-  return Effect.fail(problem(422, "invalid", `${name} must be a whole number, ${range}`, name))
 }

@@ -41,7 +41,7 @@ export const publishUploaded = Effect.fn("Backend.publishUploaded")(function* (
 export const requestNotification = Effect.fn("Backend.requestNotification")(function* (
   url: string,
   userId: string,
-  type: "push" | "email",
+  type: "push" | "email" | "in_app",
 ) {
   return yield* publish(url, "notification.requested", {
     user_id: userId,
@@ -52,12 +52,17 @@ export const requestNotification = Effect.fn("Backend.requestNotification")(func
           body: "This push came over the bus, through the notify service, to this page.",
           recipients: [{ fcm_token: `demo-page-of-${userId}` }],
         }
-      : {
-          title: "Your weekly tide table",
-          body: `Dear ${userId},\n\nthis e-mail was made as text and as HTML: <b>nothing in it</b> is taken for markup.\n\nFair winds`,
-          recipients: [{ email: `${userId}@demo.invalid` }],
-          category: "tide-tables",
-        }),
+      : type === "in_app"
+        ? {
+            title: "The tide turns at noon",
+            body: "This item is in your inbox. Open the bell in a second tab as well.",
+          }
+        : {
+            title: "Your weekly tide table",
+            body: `Dear ${userId},\n\nthis e-mail was made as text and as HTML: <b>nothing in it</b> is taken for markup.\n\nFair winds`,
+            recipients: [{ email: `${userId}@demo.invalid` }],
+            category: "tide-tables",
+          }),
   })
 })
 

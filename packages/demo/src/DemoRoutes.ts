@@ -27,6 +27,7 @@ const files: Readonly<Record<string, URL>> = {
   ...Object.fromEntries(
     [
       "app.js",
+      "bell.js",
       "chat.js",
       "comments.js",
       "entries.js",
@@ -95,7 +96,7 @@ const SessionRequest = Schema.Struct({
 const newVisitorId = () =>
   `${birdNames[Math.floor(Math.random() * birdNames.length)]}-${crypto.randomUUID().slice(0, 4)}`
 
-const NotifyRequest = Schema.Struct({ notification_type: Schema.Literals(["push", "email"]) })
+const NotifyRequest = Schema.Struct({ notification_type: Schema.Literals(["push", "email", "in_app"]) })
 const UploadedRequest = Schema.Struct({
   media_id: Schema.String,
   file_path: Schema.String,

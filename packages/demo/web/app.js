@@ -1,4 +1,5 @@
 /** The demo page: upload, progress, video. Each panel has its own module; this module connects them. */
+import { createBell } from "./bell.js"
 import { createChat } from "./chat.js"
 import { createComments } from "./comments.js"
 import { createLog } from "./log.js"
@@ -186,6 +187,7 @@ const start = async () => {
   const watch = createWatcher(session.socket)
   createChat(session.socket, session.userId, byId, log)
   createComments(session.socket, session.userId, byId, log)
+  createBell(session.socket, session, byId, log)
   createNotices(session.socket, session, byId, log)
   transcript = createTranscript(byId("video"), byId, session.token, log)
 

@@ -3,7 +3,7 @@
  * comes from the local inbox, to which an installation without providers delivers.
  */
 
-const words = { email: "e-mail", fcm: "push", apns: "push", web_push: "push" }
+const words = { email: "e-mail", fcm: "push", apns: "push", web_push: "push", in_app: "in-app" }
 
 const ask = async (token, type) => {
   const response = await fetch("/demo/notify", {
@@ -66,6 +66,7 @@ export const createNotices = (socket, session, byId, log) => {
   for (const [id, type] of [
     ["send-push", "push"],
     ["send-mail", "email"],
+    ["send-in-app", "in_app"],
   ]) {
     byId(id).addEventListener("click", () => {
       fault.textContent = ""

@@ -115,6 +115,7 @@ export const eventRegistry = {
     userHistory: true,
     webhook: true,
   }),
+  "inbox.item": defineEvent("notify", Notification.InboxItemCreated),
   "device.token_invalid": defineEvent("notify", Notification.DeviceTokenInvalid, { webhook: true }),
   "device.token_restored": defineEvent("notify", Notification.DeviceTokenRestored, { webhook: true }),
   "transcription.requested": defineEvent("outside", Transcription.TranscriptionRequested, {

@@ -17,14 +17,20 @@
 import { Schema } from "effect"
 import { DeliveryStatus, NotificationType, pushPriorities, WebPushSubscription } from "./events/notification.ts"
 
-export const NotificationChannel = Schema.Literals(["fcm", "apns", "web_push", "email"])
+export const NotificationChannel = Schema.Literals(["fcm", "apns", "web_push", "email", "in_app"])
 export type NotificationChannel = typeof NotificationChannel.Type
 
 /** The target of a delivery, with what the channel's providers need. */
 export const Target = Schema.Union([
-  Schema.Struct({ channel: Schema.Literals(["fcm", "apns"]), token: Schema.String }),
+  Schema.Struct({
+    channel: Schema.Literals(["fcm", "apns"]),
+    token: Schema.String,
+    /** One of several apps. */
+    app: Schema.optionalKey(Schema.String),
+  }),
   Schema.Struct({ channel: Schema.Literal("web_push"), subscription: WebPushSubscription }),
   Schema.Struct({ channel: Schema.Literal("email"), address: Schema.String }),
+  Schema.Struct({ channel: Schema.Literal("in_app"), user_id: Schema.String }),
 ])
 export type Target = typeof Target.Type
 
@@ -149,6 +155,7 @@ export const NotificationContent = Schema.Struct({
   push: Schema.optionalKey(PushContent),
   email: Schema.optionalKey(EmailContent),
   category: Schema.optionalKey(Schema.String),
+  actor: Schema.optionalKey(Schema.String),
   attachments: Schema.optionalKey(Schema.Array(Attachment)),
   /** Epoch milliseconds. */
   expires_at: Schema.optionalKey(Schema.Finite),

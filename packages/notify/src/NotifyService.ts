@@ -11,6 +11,7 @@ import { NotificationChannel, type NotificationState } from "@armoricore/domain/
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import * as Worker from "@armoricore/worker/Worker"
 import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
@@ -268,5 +269,5 @@ export const layer = layerNoDeps.pipe(
   Layer.provide([Deliveries.layer, PushBatches.PushBatches.layer]),
   Layer.provide(ProviderCircuits.layer),
   Layer.provideMerge(DeliveryReports.layer),
-  Layer.provide(Notifications.layer),
+  Layer.provide([Notifications.layer, UserDevices.layer]),
 )

@@ -7,6 +7,7 @@ import type { Tokens } from "@armoricore/auth/Tokens"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { KeyValue } from "@armoricore/state/KeyValue"
+import { UserInbox } from "@armoricore/state/UserInbox"
 import { Layer } from "effect"
 import type { History } from "@armoricore/history/History"
 import * as BusBridge from "./pubsub/BusBridge.ts"
@@ -16,6 +17,7 @@ import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
 import * as ClusterTopics from "./cluster/ClusterTopics.ts"
 import { CommentRateLimit } from "./channels/CommentRateLimit.ts"
 import { Endpoint, type EndpointOptions } from "./socket/Endpoint.ts"
+import { Inboxes } from "./inbox/Inboxes.ts"
 import { MediaTopicPolicy } from "./channels/MediaChannel.ts"
 import type { Rate } from "./socket/Limits.ts"
 import * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
@@ -40,6 +42,7 @@ export const layer = (
 ): Layer.Layer<
   | Cluster
   | Endpoint
+  | Inboxes
   | RealtimeAdmin.RealtimeAdmin
   | RoomLog.RoomLog
   | TopicAccess.TopicAccess
@@ -54,7 +57,7 @@ export const layer = (
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
     Layer.provide([CommentRateLimit.layer(options.commentRate), Presence.layer(options.presence)]),
     Layer.provide(PublishBuffer.layer()),
-    Layer.provideMerge(RoomLog.layer),
+    Layer.provideMerge(Layer.merge(RoomLog.layer, Layer.provide(Inboxes.layer, UserInbox.layer))),
     Layer.provideMerge([options.cluster === undefined ? Topics.layer : ClusterTopics.layer, ChannelRegistry.layer]),
     Layer.provideMerge(options.cluster === undefined ? Cluster.layerSingleNode : Cluster.layer(options.cluster)),
   )

@@ -1,6 +1,8 @@
 /** The public HTTP API as a contract: `ApiRoutes` serves it, `ApiClient` calls it, `openapi.json` describes it. */
 import { HttpApi, OpenApi } from "effect/http-api"
+import { DeviceApi } from "./DeviceApi.ts"
 import { EventApi } from "./EventApi.ts"
+import { InboxApi } from "./InboxApi.ts"
 import { MediaApi } from "./MediaApi.ts"
 import { NotificationApi } from "./NotificationApi.ts"
 import { SuppressionApi } from "./SuppressionApi.ts"
@@ -14,6 +16,8 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(MediaApi)
   .add(TranscriptApi)
   .add(NotificationApi)
+  .add(InboxApi)
+  .add(DeviceApi)
   .add(SuppressionApi)
   .add(TopicApi)
   .annotateMerge(

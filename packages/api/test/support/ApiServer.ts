@@ -68,7 +68,7 @@ export const signToken = Effect.fnUntraced(function* (userId: string, ...roles: 
 })
 
 export const sendRequest = Effect.fnUntraced(function* (
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
   options: {
     readonly token?: string
@@ -83,7 +83,11 @@ export const sendRequest = Effect.fnUntraced(function* (
       options.body === undefined ? request : HttpClientRequest.bodyText(request, options.body, "application/json"),
     HttpClient.execute,
   )
-  return { status: response.status, headers: response.headers, body: yield* response.json }
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: response.status === 204 ? null : yield* response.json,
+  }
 })
 
 export const uploadedEvent = (fields: Readonly<Record<string, unknown>> = {}) => ({

@@ -205,7 +205,7 @@ const cors = (origins: ReadonlyArray<string>) => {
   if (origins.length === 0) return Layer.empty
   const withCors = HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
-    allowedMethods: ["GET", "POST", "DELETE"],
+    allowedMethods: ["GET", "POST", "PUT", "DELETE"],
     allowedHeaders: ["authorization", "content-type", "traceparent"],
     maxAge: 86_400,
   })

@@ -19,6 +19,7 @@ import * as NotifyService from "@armoricore/notify/NotifyService"
 import * as RealtimeWorker from "@armoricore/realtime/pubsub/RealtimeWorker"
 import { Reviews } from "@armoricore/operator"
 import type { Endpoint } from "@armoricore/realtime/socket/Endpoint"
+import type { Inboxes } from "@armoricore/realtime/inbox/Inboxes"
 import type { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import type { Topics } from "@armoricore/realtime/pubsub/Topics"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -207,7 +208,7 @@ const guardedStorage = Layer.unwrap(
   ),
 )
 
-type RealtimeServices = Context.Context<Endpoint | RoomLog | Topics>
+type RealtimeServices = Context.Context<Endpoint | Inboxes | RoomLog | Topics>
 
 /** The workers of these services; closing the Layer drains them. Those of realtime use the services of its sockets. */
 export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeServices | undefined) =>

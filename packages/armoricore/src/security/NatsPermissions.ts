@@ -12,6 +12,7 @@ import { buckets as channelBuckets } from "@armoricore/realtime/channels/BuiltIn
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
+import { userDevices } from "@armoricore/state/UserDevices"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { scheduledMessages } from "@armoricore/worker/ScheduledWork"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
@@ -44,7 +45,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       inboxMessages.bucket,
       scheduledMessages.bucket,
     ],
-    reads: [],
+    reads: [userDevices.bucket],
   },
   ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket, mediaDeletions.bucket] },
   // Realtime serves the HTTP API, which reads states, and writes suppressions when a user unsubscribes.
@@ -55,6 +56,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       pauses.bucket,
       auditEntries.bucket,
       reviews.bucket,
+      userDevices.bucket,
       ...channelBuckets.writes,
     ],
     reads: [

@@ -2,7 +2,7 @@
 import { providers } from "@armoricore/notify/providers/Providers"
 import { Duration, Result } from "effect"
 import type { ProviderName } from "./Providers.ts"
-import { choice, duration, longSecret, optional, text, withDefault } from "./Setting.ts"
+import { choice, duration, int, longSecret, optional, text, withDefault } from "./Setting.ts"
 
 /** `apns:500,smtp:10`: calls per second of one process. */
 const rateLimits = optional<ReadonlyMap<ProviderName, number>>((value) => {
@@ -48,6 +48,12 @@ export const notify = {
     }),
     Duration.hours(24),
     "24 h",
+  ),
+  INBOX_MAX_AGE: withDefault(duration({ description: "retention of in-app notifications" }), Duration.days(90), "90d"),
+  INBOX_MAX_ITEMS: withDefault(
+    int(1, 1_000)({ description: "maximum in-app notifications per user; the oldest are deleted first" }),
+    200,
+    "200",
   ),
   UNSUBSCRIBE_SECRET: longSecret(16)({
     description:

@@ -8,6 +8,7 @@ import * as NotifyService from "@armoricore/notify/NotifyService"
 import { DeliveryReports } from "@armoricore/notify/delivery/DeliveryReports"
 import { ProviderRegistry } from "@armoricore/notify/provider/Provider"
 import { providers } from "@armoricore/notify/providers/Providers"
+import * as InApp from "@armoricore/notify/providers/inapp/InApp"
 import * as DevMailbox from "@armoricore/notify/providers/dev/DevMailbox"
 import { DeliveryIdKey } from "@armoricore/notify/request/Target"
 import { Suppressions } from "@armoricore/notify/unsubscribe/Suppressions"
@@ -51,7 +52,7 @@ const providerLayers = Effect.fn("Notify.providers")(function* (settings: Settin
       layer(values, { from, limits: maxPerSecond === undefined ? {} : { maxPerSecond } }),
     )
   })
-  return Layer.mergeAll(devMailbox(settings), ...layers)
+  return Layer.mergeAll(InApp.layer, devMailbox(settings), ...layers)
 })
 
 /** Without a provider for a channel, its messages stay in this installation, where a developer can see them. */

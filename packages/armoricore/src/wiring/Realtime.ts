@@ -1,5 +1,6 @@
 /** Builds the realtime service from the settings. */
 import * as Realtime from "@armoricore/realtime/Realtime"
+import { InboxRetention } from "@armoricore/state/UserInbox"
 import { Duration, Effect, Layer } from "effect"
 import { Settings } from "../settings/Settings.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
@@ -37,6 +38,10 @@ export const layer = Layer.unwrap(
     const { primary } = yield* ClusterWorker
     // Any process may connect to an external bus. The embedded bus is shared only with the workers of one program.
     const isClustered = settings.MESSAGE_BUS_URL !== undefined || primary !== undefined
-    return Realtime.layer(realtimeOptions(settings, isClustered))
+    return Realtime.layer(realtimeOptions(settings, isClustered)).pipe(
+      Layer.provide(
+        Layer.succeed(InboxRetention, { maxAge: settings.INBOX_MAX_AGE, maxItems: settings.INBOX_MAX_ITEMS }),
+      ),
+    )
   }),
 )

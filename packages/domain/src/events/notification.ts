@@ -5,7 +5,7 @@ import { NotificationId, UserId } from "../Ids.ts"
 import { optionalNullable, Metadata, ObjectPath, PhpObject, Timestamp } from "../JsonCodecs.ts"
 import { Failure } from "./failure.ts"
 
-export const NotificationType = Schema.Literals(["push", "email"])
+export const NotificationType = Schema.Literals(["push", "email", "in_app"])
 
 export const WebPushSubscription = Schema.Struct({
   endpoint: Schema.String,
@@ -13,8 +13,8 @@ export const WebPushSubscription = Schema.Struct({
 })
 
 export const Recipient = Schema.Union([
-  Schema.Struct({ fcm_token: Schema.NonEmptyString }),
-  Schema.Struct({ apns_token: Schema.NonEmptyString }),
+  Schema.Struct({ fcm_token: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
+  Schema.Struct({ apns_token: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
   Schema.Struct({ web_push: WebPushSubscription }),
   Schema.Struct({ email: Schema.NonEmptyString }),
 ])
@@ -74,13 +74,18 @@ export const EmailOptions = Schema.Struct({
   preheader: optionalNullable(Schema.String),
 })
 
+export const Category = Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))
+
 export const NotificationRequested = Schema.Struct({
   user_id: UserId,
   notification_type: NotificationType,
   title: Schema.String,
   body: Schema.String,
   data: optionalNullable(Metadata),
-  /** Without recipients: `data.email`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. */
+  /**
+   * Without recipients: `data.email`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. Without these: the
+   * user's registered devices or address.
+   */
   recipients: optionalNullable(Schema.Array(Recipient)),
   idempotency_key: optionalNullable(Schema.String),
   expires_at: optionalNullable(Timestamp),
@@ -93,8 +98,12 @@ export const NotificationRequested = Schema.Struct({
   context: optionalNullable(PhpObject(Schema.Record(Schema.String, Schema.Json))),
   /** E-mail only. */
   attachments: optionalNullable(Schema.Array(AttachmentRequest)),
-  /** E-mail only: the category of the unsubscribe link, for example `newsletter`; without it the mail has no such link. */
-  category: optionalNullable(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
+  /** The kind of notification, for example `newsletter`. Mail with a category has an unsubscribe link. */
+  category: optionalNullable(Category),
+  /** Only the user's registered devices of this app. */
+  app: optionalNullable(Schema.NonEmptyString),
+  /** The user whose action led to the notification; in-app items show it. */
+  actor: optionalNullable(UserId),
 })
 
 /** Forms and databases send an empty key for a missing one; it must not make all requests duplicates. */
@@ -122,7 +131,7 @@ export const DeliveryStatus = Schema.Literals([
 ])
 
 export const DeliverySummary = Schema.Struct({
-  /** `fcm`, `apns`, `web_push`, `email`, `inbox`. */
+  /** `fcm`, `apns`, `web_push`, `email`, `in_app`. */
   channel: Schema.String,
   provider: Schema.String,
   status: DeliveryStatus,
@@ -166,6 +175,20 @@ export const DeviceTokenInvalid = Schema.Struct({
   reason: Schema.String,
   /** If the provider reports it; a token that was registered later is valid. */
   invalid_since: optionalNullable(Timestamp),
+})
+
+/** A notification for the in-app inbox of its user. */
+export const InboxItemCreated = Schema.Struct({
+  user_id: UserId,
+  notification_id: NotificationId,
+  /** A repetition has the same id. */
+  item_id: Schema.String,
+  title: Schema.String,
+  body: Schema.String,
+  data: optionalNullable(Metadata),
+  category: optionalNullable(Category),
+  actor: optionalNullable(UserId),
+  created_at: Timestamp,
 })
 
 /** An earlier `device.token_invalid` was wrong: the provider refused every token because of our settings. */

@@ -44,18 +44,32 @@ export const messageOf = (
   { index, notification, planned }: PlannedDelivery,
   unsubscribeUrl: string | undefined,
 ): Message => {
-  const { attachments = none, collapse_key, data, email, expires_at, push, text, title } = notification.content
+  const {
+    actor,
+    attachments = none,
+    category,
+    collapse_key,
+    data,
+    email,
+    expires_at,
+    push,
+    text,
+    title,
+  } = notification.content
   const html = planned.target.channel === "email" ? htmlOf(notification.content) : undefined
   return {
     deliveryId: planned.delivery_id,
     notificationId: notification.notification_id,
     userId: notification.user_id,
+    ...(notification.request_id === undefined ? {} : { requestId: notification.request_id }),
     target: planned.target,
     title,
     text,
     data,
     attachments,
     uuid: uuidOf(planned.delivery_id),
+    ...(category === undefined ? {} : { category }),
+    ...(actor === undefined ? {} : { actor }),
     ...(html === undefined ? {} : { html }),
     ...(collapse_key === undefined ? {} : { collapseKey: collapse_key }),
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),

@@ -105,11 +105,16 @@ export interface Message {
   readonly deliveryId: string
   readonly notificationId: string
   readonly userId: string
+  /** The `request_id` of the request. */
+  readonly requestId?: string
   readonly target: Target
   readonly title: string
   readonly text: string
   readonly html?: string
   readonly data: Readonly<Record<string, Schema.Json>>
+  readonly category?: string
+  /** The user whose action led to it. */
+  readonly actor?: string
   /** Replaces an earlier notification with the same key on the device; at most 64 bytes. */
   readonly collapseKey?: string
   /** A UUID that stays the same for every attempt. */

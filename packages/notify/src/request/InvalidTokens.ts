@@ -5,13 +5,13 @@ import { hashOf, platformOf } from "./Target.ts"
 
 type Finding = Pick<DeliveryState, "reason" | "invalid_since" | "reopened_by">
 
-/** Undefined for an e-mail address, which is suppressed instead. */
+/** Undefined for a target that is no device: an e-mail address is suppressed instead. */
 export const eventOf = (
   { user_id }: Pick<NotificationState, "user_id">,
   { delivery_id, target }: DeliveryEntry,
   { invalid_since, reason, reopened_by }: Finding,
 ): ResultMessage | undefined =>
-  target.channel === "email"
+  platformOf(target.channel) === ""
     ? undefined
     : emit(
         "device.token_invalid",

@@ -8,11 +8,12 @@ import type {
   Target,
 } from "@armoricore/domain/NotificationState"
 import { isNonEmptyKey, notificationIdOf, PushOptions } from "@armoricore/domain/events/notification"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import * as Timestamp from "@armoricore/domain/Timestamp"
 import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
 import * as JsonSize from "./JsonSize.ts"
-import { DeliveryIdKey, deliveryIdOf, validateTarget, targetsOf } from "./Target.ts"
+import { DeliveryIdKey, deliveryIdOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
 import { Templates } from "./Templates.ts"
 
 type Requested = EventOf<"notification.requested">
@@ -27,7 +28,7 @@ const smallRequestBytes = 100_000
 
 /**
  * `bytes` is the size of the request message. The effect never fails because of the request's content: an invalid
- * request becomes a failed notification.
+ * request becomes a failed notification. It fails only if the registry of devices cannot be read.
  */
 export const make = Effect.fnUntraced(function* (event: Requested, bytes: number) {
   const now = yield* Clock.currentTimeMillis
@@ -44,7 +45,10 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
   }
   const planned = yield* Effect.result(
     Effect.flatMap(
-      Effect.zip(renderContent(event, bytes), planDeliveries(event, notificationId, yield* DeliveryIdKey)),
+      Effect.zip(
+        renderContent(event, bytes),
+        planDeliveries(event, yield* findTargets(event), notificationId, yield* DeliveryIdKey),
+      ),
       ([rendered, deliveries]) => {
         const content = withCopies(rendered, deliveries)
         const state = { ...base, status: "pending", content, deliveries } satisfies NotificationState
@@ -65,14 +69,28 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
   } satisfies NotificationState
 })
 
+/** The targets of the request, else the user's registered devices or addresses. */
+const findTargets = Effect.fnUntraced(function* ({ payload }: Requested) {
+  const targets = targetsOf(payload)
+  if (targets.length > 0) return targets
+  const devices = yield* (yield* UserDevices).list(payload.user_id)
+  return devices
+    .filter(({ app }) => payload.app === undefined || app === payload.app)
+    .map(targetOfDevice)
+    .filter(({ channel }) => typeOf(channel) === payload.notification_type)
+})
+
 const planDeliveries = (
   event: Requested,
+  targets: ReadonlyArray<Target>,
   notificationId: string,
   idKey: Redacted.Redacted<string>,
 ): Effect.Effect<ReadonlyArray<DeliveryEntry>, PermanentError> => {
-  const targets = targetsOf(event.payload)
   if (targets.length === 0) {
-    return reject("no_recipient", "the request names no recipient; set recipients, data.email or data.device_token")
+    return reject(
+      "no_recipient",
+      "the request names no recipient and the user has no registered device for it; set recipients, or register a device",
+    )
   }
   if (targets.length > maxTargets) {
     return reject("too_many_recipients", `${targets.length} recipients; send at most ${maxTargets} in one notification`)
@@ -97,7 +115,7 @@ const renderContent = Effect.fnUntraced(function* (
   { payload }: Requested,
   bytes: number,
 ): Effect.fn.Return<NotificationContent, PermanentError, Templates> {
-  const { attachments, category, email, expires_at, template } = payload
+  const { actor, attachments, category, email, expires_at, template } = payload
   if (bytes > maxRequestBytes) {
     return yield* tooLarge
   }
@@ -120,6 +138,7 @@ const renderContent = Effect.fnUntraced(function* (
     ...(mail || push === undefined ? {} : { push: presentation }),
     ...(mail && email !== undefined ? { email: yield* EmailOptions.make(email) } : {}),
     ...(category === undefined ? {} : { category }),
+    ...(actor === undefined ? {} : { actor }),
     ...(attachments === undefined || !mail ? {} : { attachments }),
     ...(expires_at === undefined ? {} : { expires_at: Timestamp.toMillis(expires_at) }),
   }

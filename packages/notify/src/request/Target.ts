@@ -1,5 +1,6 @@
 /** The recipients of a request as targets. Each target is validated before a provider receives it. */
 import type { PayloadOf } from "@armoricore/domain/EventRegistry"
+import type { Device } from "@armoricore/domain/Device"
 import type { Recipient } from "@armoricore/domain/events/notification"
 import type { NotificationChannel, Target } from "@armoricore/domain/NotificationState"
 import { canonicalAddress } from "@armoricore/state/SuppressionList"
@@ -12,8 +13,14 @@ type NotificationRequest = PayloadOf<"notification.requested">
  * The recipients, or else the target in `data`: `email`, or `device_token` with `platform`. Empty if the request has
  * neither.
  */
-export const targetsOf = ({ data = {}, notification_type, recipients }: NotificationRequest): ReadonlyArray<Target> => {
+export const targetsOf = ({
+  data = {},
+  notification_type,
+  recipients,
+  user_id,
+}: NotificationRequest): ReadonlyArray<Target> => {
   if (recipients !== undefined && recipients.length > 0) return recipients.map(targetOf)
+  if (notification_type === "in_app") return [{ channel: "in_app", user_id }]
   if (notification_type === "email") {
     return typeof data["email"] === "string" && data["email"] !== "" ? [targetOf({ email: data["email"] })] : []
   }
@@ -23,8 +30,8 @@ export const targetsOf = ({ data = {}, notification_type, recipients }: Notifica
 }
 
 const targetOf = (recipient: Recipient): Target => {
-  if ("fcm_token" in recipient) return { channel: "fcm", token: recipient.fcm_token.trim() }
-  if ("apns_token" in recipient) return { channel: "apns", token: recipient.apns_token.trim() }
+  if ("fcm_token" in recipient) return { channel: "fcm", token: recipient.fcm_token.trim(), ...appOf(recipient) }
+  if ("apns_token" in recipient) return { channel: "apns", token: recipient.apns_token.trim(), ...appOf(recipient) }
   if ("web_push" in recipient) {
     const { endpoint, keys } = recipient.web_push
     // Browsers return the keys as bytes. Pages encode them with `btoa` or in base64url; providers expect base64url.
@@ -32,6 +39,16 @@ const targetOf = (recipient: Recipient): Target => {
     return { channel: "web_push", subscription }
   }
   return { channel: "email", address: recipient.email.trim() }
+}
+
+const appOf = ({ app }: { readonly app?: string }) => (app === undefined ? {} : { app })
+
+/** The target of a registered device. */
+export const targetOfDevice = (device: Device): Target => {
+  const { platform, token = "", web_push } = device
+  if (web_push !== undefined) return targetOf({ web_push })
+  if (platform === "email") return targetOf({ email: token })
+  return targetOf(platform === "ios" ? { apns_token: token, ...appOf(device) } : { fcm_token: token, ...appOf(device) })
 }
 
 /** Of base64 in the standard alphabet or base64url, with or without padding. */
@@ -43,7 +60,9 @@ export const identityOf = (target: Target): string =>
     ? canonicalAddress(target.address)
     : target.channel === "web_push"
       ? target.subscription.endpoint
-      : target.token
+      : target.channel === "in_app"
+        ? target.user_id
+        : target.token
 
 /** SHA-256 in lower-case hex. It identifies the target without revealing it. */
 export const hashOf = (target: Target): string => hash("sha256", identityOf(target))
@@ -76,7 +95,11 @@ export const uuidOf = (deliveryId: string): string => {
 
 /** The name of the platform in `device.token_invalid`. */
 export const platformOf = (channel: NotificationChannel): string =>
-  ({ fcm: "fcm", apns: "ios", web_push: "web", email: "" })[channel]
+  ({ fcm: "fcm", apns: "ios", web_push: "web", email: "", in_app: "" })[channel]
+
+/** The type of the notifications that a channel delivers. */
+export const typeOf = (channel: NotificationChannel): NotificationRequest["notification_type"] =>
+  channel === "email" || channel === "in_app" ? channel : "push"
 
 export interface TargetError {
   readonly reason: "wrong_recipient" | "malformed_token" | "malformed_address"
@@ -88,13 +111,15 @@ export const validateTarget = (
   target: Target,
   type: NotificationRequest["notification_type"],
 ): TargetError | undefined => {
-  if ((target.channel === "email") !== (type === "email")) {
+  if (typeOf(target.channel) !== type) {
     return {
       reason: "wrong_recipient",
       message: `a notification of type ${type} cannot go to a ${target.channel} recipient`,
     }
   }
   switch (target.channel) {
+    case "in_app":
+      return undefined
     case "email":
       return isEmailAddress(target.address)
         ? undefined

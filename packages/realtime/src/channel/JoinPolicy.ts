@@ -26,9 +26,11 @@ export const withinTokenChannels: JoinPolicy = (identity, topic) =>
     ? allow
     : Effect.fail(unauthorized("the `channels` claim of the token does not include this topic"))
 
-/** Only the user of `user:{user_id}` may join it; the role `operator` does not help. */
+/** Only the user of `user:{user_id}` and `inbox:{user_id}` may join them; the role `operator` does not help. */
 export const ownUserTopic: JoinPolicy = (identity, topic) =>
-  !topic.startsWith("user:") || topic === Topic.user(identity.userId)
+  (!topic.startsWith("user:") && !topic.startsWith("inbox:")) ||
+  topic === Topic.user(identity.userId) ||
+  topic === Topic.inbox(identity.userId)
     ? allow
     : Effect.fail(unauthorized("this topic belongs to another user"))
 
@@ -38,7 +40,7 @@ export const all =
   (identity, topic) =>
     Effect.forEach(policies, (policy) => policy(identity, topic), { discard: true })
 
-/** Allows every valid token, also of guests, within its `channels` claim; `user:{user_id}` only for that user. */
+/** Allows every valid token, also of guests, within its `channels` claim; `user:{user_id}` and `inbox:{user_id}` only for that user. */
 export const defaultPolicy: JoinPolicy = all(withinTokenChannels, ownUserTopic)
 
 export const JoinPolicy = Context.Reference<JoinPolicy>("@armoricore/realtime/JoinPolicy", {

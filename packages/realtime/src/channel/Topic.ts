@@ -1,5 +1,6 @@
 /** Names of the topics that the built-in channels declare. */
 export const user = (userId: string): string => `user:${userId}`
+export const inbox = (userId: string): string => `inbox:${userId}`
 export const media = (mediaId: string): string => `media:${mediaId}`
 export const chatRoom = (roomId: string): string => `chat:room:${roomId}`
 export const commentStream = (streamId: string): string => `comments:stream:${streamId}`

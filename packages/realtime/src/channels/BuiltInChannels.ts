@@ -7,6 +7,7 @@ import { Layer } from "effect"
 import type { Declaration } from "../channel/Channel.ts"
 import * as ChatChannel from "./ChatChannel.ts"
 import * as CommentsChannel from "./CommentsChannel.ts"
+import * as InboxChannel from "./InboxChannel.ts"
 import * as MediaChannel from "./MediaChannel.ts"
 import * as PresenceChannel from "./PresenceChannel.ts"
 import * as UserChannel from "./UserChannel.ts"
@@ -18,6 +19,7 @@ const builtInChannels = {
   presence: PresenceChannel,
   media: MediaChannel,
   user: UserChannel,
+  inbox: InboxChannel,
 }
 
 type BuiltInChannels = typeof builtInChannels

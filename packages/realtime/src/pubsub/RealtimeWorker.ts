@@ -1,34 +1,51 @@
 /**
  * The durable consumers of realtime; one node handles each event. A user's job events are appended to that user's history,
- * which delivers them to the sockets; moderation removes messages from the history and broadcasts the removal. Both
- * handlers are idempotent: the history stores an event id once, and a second removal changes nothing.
+ * which delivers them to the sockets; in-app items go to the user's inbox; a rejected token leaves the registry of devices;
+ * moderation removes messages from the history and broadcasts the removal. All handlers are idempotent: history and inbox
+ * store an id once, and a second removal changes nothing.
  */
 import * as Topic from "../channel/Topic.ts"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { type AnyEvent, type EventType, socketEventName } from "@armoricore/domain/EventRegistry"
+import type { KeyValue } from "@armoricore/state/KeyValue"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
 import * as Worker from "@armoricore/worker/Worker"
 import { Effect, Layer, RcMap, Semaphore } from "effect"
 import { framePayload, type StoredUserEventType, storedUserEventTypes } from "./JobEvents.ts"
+import type { Inboxes } from "../inbox/Inboxes.ts"
 import { RoomLog } from "../rooms/RoomLog.ts"
 import { Topics } from "./Topics.ts"
+import * as UserRegistries from "./UserRegistries.ts"
 
 /** Events that the handlers below consume. */
-export const consumedTypes: ReadonlyArray<EventType> = [...storedUserEventTypes, "moderation.flagged"]
+export const consumedTypes: ReadonlyArray<EventType> = [
+  ...storedUserEventTypes,
+  "inbox.item",
+  "device.token_invalid",
+  "device.token_restored",
+  "moderation.flagged",
+]
 
-export const layer: Layer.Layer<never, TransientError | ConfigurationError, EventBus | Ledger | RoomLog | Topics> =
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const userLocks = yield* RcMap.make({ lookup: (_userId: string) => Semaphore.make(1) })
-      yield* Worker.run("realtime", [
-        ...storedUserEventTypes.map((type) => storeUserEvent(type, userLocks)),
-        applyModeration,
-      ])
-    }),
-  )
+export const layer: Layer.Layer<
+  never,
+  TransientError | ConfigurationError,
+  EventBus | Inboxes | KeyValue | Ledger | RoomLog | Topics
+> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const userLocks = yield* RcMap.make({ lookup: (_userId: string) => Semaphore.make(1) })
+    yield* Worker.run<Inboxes | RoomLog | Topics | UserDevices>("realtime", [
+      ...storedUserEventTypes.map((type) => storeUserEvent(type, userLocks)),
+      UserRegistries.storeInboxItem(userLocks),
+      UserRegistries.removeInvalidDevice,
+      UserRegistries.restoreDevice,
+      applyModeration,
+    ])
+  }),
+).pipe(Layer.provide(UserDevices.layer))
 
 const concurrency = 16
 

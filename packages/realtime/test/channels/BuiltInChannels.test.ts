@@ -1,5 +1,6 @@
 import { buckets, declarations } from "@armoricore/realtime/channels/BuiltInChannels"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { userInboxes } from "@armoricore/state/UserInbox"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { start } from "../support/TestServer.ts"
@@ -19,6 +20,6 @@ describe("the built-in channels", () => {
   )
 
   it("declare the buckets that they use", () => {
-    assert.deepStrictEqual(buckets, { reads: [mediaStates.bucket], writes: [] })
+    assert.deepStrictEqual(buckets, { reads: [mediaStates.bucket], writes: [userInboxes.bucket] })
   })
 })

@@ -27,6 +27,7 @@ import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as ApnsSessions from "./ApnsSessions.ts"
 import * as CachedToken from "../CachedToken.ts"
+import * as PushApps from "./PushApps.ts"
 import * as PushPayload from "./PushPayload.ts"
 
 export interface Options {
@@ -35,6 +36,8 @@ export interface Options {
   readonly keyId: string
   readonly teamId: string
   readonly topic: string
+  /** The topics of further apps of the team, by the name that devices register with. */
+  readonly apps?: ReadonlyMap<string, string>
   readonly baseUrl?: string
   readonly maxPerSecond?: number
   /** A certificate to trust in addition to the system's, for tests. */
@@ -67,6 +70,13 @@ export const apns = ProviderDescriptor.define({
     APNS_KEY_ID: { kind: "text", isRequired: true, description: "id of the APNs key", example: "ABC123DEFG" },
     APNS_TEAM_ID: { kind: "text", isRequired: true, description: "id of the Apple team", example: "DEF123GHIJ" },
     APNS_TOPIC: { kind: "text", isRequired: true, description: "bundle id of the app", example: "com.example.app" },
+    APNS_APPS: {
+      kind: "list",
+      pattern: /^[A-Za-z0-9._-]{1,100}:[A-Za-z0-9.-]{1,150}$/,
+      items: "app:bundle id, such as driver:com.example.driver",
+      description: "bundle ids of further apps of the team, by the `app` of their devices",
+      example: "driver:com.example.driver",
+    },
     APNS_BASE_URL: {
       kind: "url",
       protocols: httpProtocols,
@@ -80,6 +90,7 @@ export const apns = ProviderDescriptor.define({
       keyId: settings.APNS_KEY_ID,
       teamId: settings.APNS_TEAM_ID,
       topic: settings.APNS_TOPIC,
+      apps: new Map((settings.APNS_APPS ?? []).map((entry) => PushApps.parse(entry))),
       ...(settings.APNS_BASE_URL === undefined ? {} : { baseUrl: settings.APNS_BASE_URL }),
       ...limits,
     }),
@@ -110,12 +121,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     Duration.toMillis(options.minSigningInterval ?? Duration.minutes(20)),
   )
 
-  const post = (message: Message, access: string, body: string) =>
+  const topicOf = ({ target }: Message): string | undefined =>
+    target.channel !== "apns" || target.app === undefined ? options.topic : options.apps?.get(target.app)
+
+  const post = (message: Message, access: string, body: string, topic: string) =>
     sessions.post(
       `/3/device/${message.target.channel === "apns" ? message.target.token : ""}`,
       {
         authorization: `bearer ${access}`,
-        "apns-topic": options.topic,
+        "apns-topic": topic,
         "apns-push-type": PushPayload.isSilent(message) ? "background" : "alert",
         "apns-priority": PushPayload.apnsPriority(message),
         "apns-id": message.uuid,
@@ -128,8 +142,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const send = (message: Message): Effect.Effect<Accepted, ProviderError> => {
     const body = bodyOf(message)
     if (typeof body !== "string") return Effect.fail(body)
+    const topic = topicOf(message)
+    if (topic === undefined) return Effect.fail(PushApps.unknown(message, "APNS_APPS"))
     return Effect.flatMap(token.get, (access) =>
-      Effect.flatMap(post(message, access, body), (response) => {
+      Effect.flatMap(post(message, access, body, topic), (response) => {
         const reason = reasonOf(response.body)
         // The clock of this machine may have been wrong when the token was signed: the next attempt signs again.
         if (reason.reason === "InvalidProviderToken")
@@ -137,7 +153,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         if (reason.reason !== "ExpiredProviderToken") return classify(response, reason)
         return token.invalidate(access).pipe(
           Effect.andThen(token.get),
-          Effect.flatMap((renewed) => post(message, renewed, body)),
+          Effect.flatMap((renewed) => post(message, renewed, body, topic)),
           Effect.flatMap((second) => classify(second, reasonOf(second.body))),
         )
       }),

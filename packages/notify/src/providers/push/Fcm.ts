@@ -34,23 +34,26 @@ import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
 import * as HttpCall from "../HttpCall.ts"
 import * as CachedToken from "../CachedToken.ts"
+import * as PushApps from "./PushApps.ts"
 import * as PushPayload from "./PushPayload.ts"
 
 export interface Options {
   /** The service account's JSON. */
   readonly serviceAccount: Redacted.Redacted<string>
+  /** JSON: the service accounts of further projects, by the app that devices register with. */
+  readonly apps?: Redacted.Redacted<string>
   readonly baseUrl?: string
   readonly maxPerSecond?: number
 }
 
-const Account = Schema.fromJsonString(
-  Schema.Struct({
-    project_id: Schema.NonEmptyString,
-    client_email: Schema.NonEmptyString,
-    private_key: Schema.NonEmptyString,
-    token_uri: Schema.NonEmptyString,
-  }),
-)
+const Account = Schema.Struct({
+  project_id: Schema.NonEmptyString,
+  client_email: Schema.NonEmptyString,
+  private_key: Schema.NonEmptyString,
+  token_uri: Schema.NonEmptyString,
+})
+const decodeAccount = Schema.decodeUnknownEffect(Schema.fromJsonString(Account))
+const decodeApps = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record(Schema.String, Account)))
 
 const name = "fcm"
 const maxBytes = 4_096
@@ -72,6 +75,12 @@ export const fcm = ProviderDescriptor.define({
       defaultText: "off",
       example: "{…}",
     },
+    FCM_APPS: {
+      kind: "jsonSecret",
+      properties: [],
+      description: "service accounts of further Firebase projects, as a JSON object by the `app` of their devices",
+      example: "{…}",
+    },
     FCM_BASE_URL: {
       kind: "url",
       protocols: httpProtocols,
@@ -79,16 +88,50 @@ export const fcm = ProviderDescriptor.define({
       example: "https://fcm.googleapis.com",
     },
   },
-  layer: ({ FCM_BASE_URL: baseUrl, FCM_SERVICE_ACCOUNT: serviceAccount }, { limits }) =>
-    layer({ serviceAccount, ...(baseUrl === undefined ? {} : { baseUrl }), ...limits }),
+  layer: ({ FCM_APPS: apps, FCM_BASE_URL: baseUrl, FCM_SERVICE_ACCOUNT: serviceAccount }, { limits }) =>
+    layer({
+      serviceAccount,
+      ...(apps === undefined ? {} : { apps }),
+      ...(baseUrl === undefined ? {} : { baseUrl }),
+      ...limits,
+    }),
 })
 
 export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Provider, ConfigurationError> {
   const account = yield* Effect.mapError(
-    Schema.decodeUnknownEffect(Account)(Redacted.value(options.serviceAccount)),
+    decodeAccount(Redacted.value(options.serviceAccount)),
     // The decoder's message could contain a part of the key.
     () => misconfigured("is not a service account: it needs project_id, client_email, private_key and token_uri"),
   )
+  const apps =
+    options.apps === undefined
+      ? {}
+      : yield* Effect.mapError(
+          decodeApps(Redacted.value(options.apps)),
+          () =>
+            new ConfigurationError({
+              setting: "FCM_APPS",
+              message: 'FCM_APPS is not an object of service accounts by app, such as {"driver": {"project_id": …}}',
+            }),
+        )
+  const send = yield* makeSend(account, options)
+  const senders = new Map<string, typeof send>()
+  for (const [app, other] of Object.entries(apps)) senders.set(app, yield* makeSend(other, options))
+  return {
+    name,
+    channels: ["fcm"],
+    reports: false,
+    ...(options.maxPerSecond === undefined ? {} : { maxPerSecond: options.maxPerSecond }),
+    send: (message) => {
+      const app = PushApps.appOf(message)
+      const sendOfApp = app === undefined ? send : senders.get(app)
+      return sendOfApp === undefined ? Effect.fail(PushApps.unknown(message, "FCM_APPS")) : sendOfApp(message)
+    },
+  }
+})
+
+/** The calls of one Firebase project. */
+const makeSend = Effect.fnUntraced(function* (account: typeof Account.Type, options: Options) {
   const { importPKCS8, SignJWT } = yield* Effect.promise(() => import("jose"))
   const key = yield* Effect.tryPromise({
     // JSON from a shell or an env file has its line breaks escaped twice.
@@ -138,7 +181,7 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
 
   const url = `${options.baseUrl ?? "https://fcm.googleapis.com"}/v1/projects/${account.project_id}/messages:send`
 
-  const send = Effect.fnUntraced(function* (message: Message) {
+  return Effect.fnUntraced(function* (message: Message) {
     const body = yield* bodyOf(message)
     const post = (access: string) =>
       HttpCall.call(name, url, {
@@ -154,14 +197,6 @@ export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
     yield* token.invalidate(access)
     return yield* Effect.flatMap(token.get, (renewed) => Effect.flatMap(post(renewed), classify))
   })
-
-  return {
-    name,
-    channels: ["fcm"],
-    reports: false,
-    ...(options.maxPerSecond === undefined ? {} : { maxPerSecond: options.maxPerSecond }),
-    send,
-  }
 })
 
 const classify = Effect.fnUntraced(function* (
