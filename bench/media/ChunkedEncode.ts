@@ -1,5 +1,5 @@
 /**
- * What it costs to make a film in chunks, and what a second machine brings. CPU: the same source in one run and in
+ * What it costs to make a long clip in chunks, and what a second machine brings. CPU: the same source in one run and in
  * chunks, one after the other. Wall: worker processes held to one core each, on NATS and a shared folder.
  */
 import { type ChildProcess, spawn } from "node:child_process"
@@ -21,7 +21,7 @@ import * as Results from "../Results.ts"
 import { type CpuCost, measure } from "../support/CpuCost.ts"
 import { runFfmpeg, minCost, uploadedEvent } from "./FfmpegBaseline.ts"
 
-/** What one process makes: fewer borders, as in a real film. */
+/** What one process makes: fewer borders, as in a real long clip. */
 const localChunkSeconds = 16
 /** What workers share: pieces of one size, so that none of them is left with the last. */
 const sharedChunkSeconds = 8

@@ -1,5 +1,5 @@
 /**
- * How long 20 clips of 5 s wait for their results, with a film of 3 minutes before them in the queue and without. All
+ * How long 20 clips of 5 s wait for their results, with a long clip of 3 minutes before them in the queue and without. All
  * are small pictures, so that a run takes a minute or two.
  */
 import { event } from "@armoricore/bus/Address"
@@ -23,7 +23,7 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
   const storage = yield* ObjectStorage
   for (const [name, seconds] of [
     ["clip.mp4", 5],
-    ["film.mp4", 180],
+    ["long.mp4", 180],
   ] as const) {
     const file = path.join(folder, name)
     const source = `-v error -f lavfi -i testsrc2=s=${size}:r=30:d=${seconds} -f lavfi -i sine=440:d=${seconds}`
@@ -33,7 +33,7 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
   }
 
   /** Seconds until each clip's result, in the order of sending. */
-  const waits = Effect.fnUntraced(function* (withFilm: boolean) {
+  const waits = Effect.fnUntraced(function* (withLongClip: boolean) {
     const bus = yield* EventBus
     const done = new Map<string, number>()
     const started = performance.now()
@@ -42,9 +42,9 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
       if (Result.isFailure(decoded) || decoded.success.event.event_type !== "media.ready") return
       done.set(decoded.success.event.payload.media_id, (performance.now() - started) / 1000)
     })
-    const name = withFilm ? "beside" : "alone"
+    const name = withLongClip ? "beside" : "alone"
     const uploads = [
-      ...(withFilm ? [uploadedEvent("film.mp4", "film")] : []),
+      ...(withLongClip ? [uploadedEvent("long.mp4", "long")] : []),
       ...Array.from({ length: clips }, () => uploadedEvent("clip.mp4", name)),
     ]
     for (const message of uploads) {
@@ -56,8 +56,8 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
       Effect.suspend(() => (ids.every((id) => done.has(id)) ? Effect.void : Effect.fail("not yet"))),
       { schedule: Schedule.spaced("100 millis"), times: 6000 },
     )
-    const film = [...done.keys()].some((id) => id.startsWith("film"))
-    return { seconds: ids.map((id) => done.get(id) ?? Number.NaN), film }
+    const longClip = [...done.keys()].some((id) => id.startsWith("long"))
+    return { seconds: ids.map((id) => done.get(id) ?? Number.NaN), longClip }
   }, Effect.scoped)
 
   const options = { bucket: "media", sourceBuckets: ["media"], shortWorkLimit, copy: false }
@@ -65,7 +65,7 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
   return yield* Effect.gen(function* () {
     const alone = yield* waits(false)
     const beside = yield* waits(true)
-    if (beside.film) yield* Console.log("the film was done before the clips: this says nothing")
+    if (beside.longClip) yield* Console.log("the long clip was done before the clips: this says nothing")
     const mean = (of: ReadonlyArray<number>) => of.reduce((sum, one) => sum + one, 0) / of.length
     const ratios = beside.seconds.map((seconds, index) => seconds / (alone.seconds[index] ?? 0))
     const row = (name: string, of: ReadonlyArray<number>) => [
@@ -75,15 +75,15 @@ export const run = Effect.fn("bench.fairness")(function* (folder: string) {
       of === alone.seconds ? "" : `${mean(ratios).toFixed(2)} / ${Math.max(...ratios).toFixed(2)}`,
     ]
     return [
-      `A film of 3 minutes and ${clips} clips of 5 s, all ${size}, sent at once to one worker, the film first.`,
+      `A long clip of 3 minutes and ${clips} clips of 5 s, all ${size}, sent at once to one worker, the long clip first.`,
       "",
       Results.markdownTable([
-        ["clips", "mean wait s", "longest wait s", "wait in parts of that without the film: mean / worst clip"],
-        row("without the film", alone.seconds),
-        row("behind the film", beside.seconds),
+        ["clips", "mean wait s", "longest wait s", "wait in parts of that without the long clip: mean / worst clip"],
+        row("without the long clip", alone.seconds),
+        row("behind the long clip", beside.seconds),
       ]),
       "",
-      "Aim: every clip's wait under twice what it is without the film.",
+      "Aim: every clip's wait under twice what it is without the long clip.",
     ].join("\n")
   }).pipe(Effect.provide(service), Effect.scoped)
 })

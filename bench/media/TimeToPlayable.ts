@@ -1,5 +1,5 @@
 /**
- * When the beginning of a film can be played: films of several lengths, in chunks, one after the other in this process,
+ * When the beginning of a long clip can be played: long clips of several lengths, in chunks, one after the other in this process,
  * a part at a time and in the order in which they are wanted. It must follow the first chunk and not the length.
  */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
@@ -87,7 +87,7 @@ export const run = Effect.fn("bench.firstPlayable")(function* (folder: string) {
   )
   const [short = Number.NaN, longer = Number.NaN, longest = Number.NaN] = found
   return [
-    `Films of ${size} in chunks of ${chunkSeconds} s (the first is 8 s), one part at a time on this one machine; the least of ${rounds}.`,
+    `Long clips of ${size} in chunks of ${chunkSeconds} s (the first is 8 s), one part at a time on this one machine; the least of ${rounds}.`,
     "",
     Results.markdownTable([["length", "seconds until the parts are handed out", "to the first playable"], ...rows]),
     "",
