@@ -8,6 +8,7 @@ import * as Authentication from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { NoStore, PublisherCredentials } from "./contract/Security.ts"
 import * as DeviceHandlers from "./DeviceHandlers.ts"
+import * as ErasureHandlers from "./ErasureHandlers.ts"
 import * as EventHandlers from "./EventHandlers.ts"
 import * as InboxHandlers from "./InboxHandlers.ts"
 import * as MediaHandlers from "./MediaHandlers.ts"
@@ -42,6 +43,7 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         EventHandlers.layer(events),
         UploadHandlers.layer(uploads),
         MediaHandlers.layer,
+        ErasureHandlers.layer,
         TranscriptHandlers.layer(transcripts),
         NotificationHandlers.layer,
         Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),

@@ -2,10 +2,12 @@ import type { MediaState } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { assert, describe, it } from "@effect/vitest"
-import { work } from "@armoricore/bus/Address"
+import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { eventually } from "@armoricore/testing/Eventually"
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
+import * as EventCodec from "@armoricore/domain/EventCodec"
+import { authorize } from "@armoricore/worker/PublishPolicy"
 import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
 
 const state: MediaState = {
@@ -100,5 +102,37 @@ describe("commands on a media", () => {
       yield* eventually(() => commands.length === 2)
       assert.match(commands[0] ?? "", /"requested_at":"2[0-9-]+T/)
     }).pipe(Effect.scoped, Effect.provide(apiServer())),
+  )
+})
+
+describe("DELETE /v1/users/{id}", () => {
+  it.live("publishes the request of a backend or an operator, and of no user", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const bodies: Array<string> = []
+      yield* bus.subscribe(
+        event("user.erase_requested"),
+        ({ body }) => void bodies.push(new TextDecoder().decode(body)),
+      )
+      const erase = (id: string, token: string) => sendRequest("DELETE", `/v1/users/${id}`, { token })
+      assert.deepInclude(yield* erase("u1", yield* signToken("u1")), { status: 403 })
+      const publisher = yield* signToken("php", "publisher")
+      assert.deepInclude(yield* erase("u%20x", publisher), { status: 422 })
+      const accepted = yield* erase("a%3Ab", publisher)
+      assert.strictEqual(accepted.status, 202)
+      assert.deepInclude(accepted.body, { user_id: "a:b" })
+      yield* eventually(() => bodies.length === 1)
+      const decoded = EventCodec.decodeResult(new TextEncoder().encode(bodies[0]))
+      assert.isTrue(Result.isSuccess(decoded))
+      if (Result.isFailure(decoded)) return
+      assert.deepInclude(decoded.success.event, { source: "realtime", payload: { user_id: "a:b" } })
+      yield* authorize(decoded.success.event, {
+        subject: "",
+        id: "",
+        headers: {},
+        body: new Uint8Array(),
+        arrivedAt: 0,
+      })
+    }).pipe(Effect.provide(apiServer())),
   )
 })

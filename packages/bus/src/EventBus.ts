@@ -188,6 +188,15 @@ export class EventBus extends Context.Service<
       /** Called when messages may have been missed: the connection was lost, or this subscriber was too slow. */
       onGap?: () => void,
     ) => Effect.Effect<void, TransientError | ConfigurationError, Scope.Scope>
+    /**
+     * Deletes stored events whose body contains `text` and for which `matches` returns true, and returns how many. An event
+     * that one of its consumers has not handled yet stays. The cost grows with the number of stored events. A bus that stores
+     * no handled events returns 0.
+     */
+    readonly removeHandled: (
+      text: string,
+      matches: (body: Uint8Array) => boolean,
+    ) => Effect.Effect<number, TransientError | ConfigurationError>
     readonly deadLetters: {
       /** Oldest first. */
       readonly list: (

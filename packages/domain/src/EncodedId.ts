@@ -26,6 +26,14 @@ export const encodeTopic = (topic: string): string => {
   return topicName.test(name) ? `${name}:${encodeId(topic.slice(colon + 1))}` : encodeId(topic)
 }
 
+/** The topic that {@link encodeTopic} encoded; undefined if only a hash of it is left. */
+export const decodeTopic = (encoded: string): string | undefined => {
+  if (!encoded.includes("=")) return encoded
+  if (/(^|:)==/.test(encoded) || /=u/.test(encoded)) return undefined
+  const text = encoded.replace(/=([0-9a-f]{2})/g, "%$1")
+  return /%(?![0-9a-f]{2})/.test(text) ? undefined : decodeURIComponent(text)
+}
+
 const safeId = /^[A-Za-z0-9_-]{1,128}$/
 const safeTopic = /^[A-Za-z0-9_:-]{1,200}$/
 const topicName = /^[A-Za-z0-9_-]{1,64}$/

@@ -7,6 +7,7 @@ import * as Media from "./events/media.ts"
 import * as Notification from "./events/notification.ts"
 import * as Realtime from "./events/realtime.ts"
 import * as Transcription from "./events/transcription.ts"
+import * as User from "./events/user.ts"
 import { EventId } from "./Ids.ts"
 import { NonNegativeIntFromJson, OptionalTraceparent, optionalNullable, Timestamp } from "./JsonCodecs.ts"
 
@@ -23,6 +24,8 @@ export type EventJobKind = "media" | "transcription"
 export type EventJobStatus = "processing" | "ready" | "failed" | "deleted"
 
 interface EventAttributes {
+  /** One of our services that may publish the event too, on behalf of an authenticated request. */
+  readonly alsoFrom?: InternalSource
   /** `false`: published on the ephemeral channel only, never stored. Default `true`. */
   readonly stored?: boolean
   /** Topics whose sockets receive the event, as {@link socketEventName}. */
@@ -37,6 +40,7 @@ interface EventAttributes {
 
 /** The attributes of an entry with their defaults; literal types stay literal, so that unions derive from them. */
 interface ResolvedAttributes<A extends EventAttributes> {
+  readonly alsoFrom: InternalSource | undefined
   readonly stored: A extends { readonly stored: false } ? false : true
   readonly topics: A extends { readonly topics: infer Names extends ReadonlyArray<EventTopic> } ? Names : readonly []
   readonly userHistory: A extends { readonly userHistory: true } ? true : false
@@ -45,12 +49,13 @@ interface ResolvedAttributes<A extends EventAttributes> {
 }
 
 const resolveAttributes = ({
+  alsoFrom,
   job,
   stored = true,
   topics = [],
   userHistory = false,
   webhook = false,
-}: EventAttributes) => ({ job, stored, topics, userHistory, webhook })
+}: EventAttributes) => ({ alsoFrom, job, stored, topics, userHistory, webhook })
 
 const defineEvent = <const P extends Publisher, S extends Schema.Constraint, const A extends EventAttributes = {}>(
   publisher: P,
@@ -94,6 +99,9 @@ export const eventRegistry = {
     webhook: true,
     job: { kind: "media", status: "deleted" },
   }),
+  "user.erase_requested": defineEvent("outside", User.UserEraseRequested, { alsoFrom: "realtime" }),
+  // In no history: the user's own is erased.
+  "user.erased": defineEvent("realtime", User.UserErased, { webhook: true }),
   "notification.requested": defineEvent("outside", Notification.NotificationRequested),
   "notification.sent": defineEvent("notify", Notification.NotificationSent, {
     topics: ["user"],

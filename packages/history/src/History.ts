@@ -60,6 +60,13 @@ export interface HistoryPage {
   readonly complete: boolean
 }
 
+export interface RemovedItem {
+  /** Undefined if the adapter stores only a hash of a name that is too long. */
+  readonly room: string | undefined
+  readonly id: string
+  readonly body: Uint8Array
+}
+
 export class History extends Context.Service<
   History,
   {
@@ -78,6 +85,14 @@ export class History extends Context.Service<
     ) => Effect.Effect<void, PortError, Scope.Scope>
     /** Deletes the item's body. Returns false if no item has this id. */
     readonly remove: (room: string, id: string) => Effect.Effect<boolean, PortError>
+    /**
+     * Deletes the bodies of all items, in all rooms, whose body contains `text` and for which `matches` returns true. Their
+     * `seq` and ids stay taken, as after `remove`. The cost grows with the whole history. Repeating it is safe.
+     */
+    readonly removeMatching: (
+      text: string,
+      matches: (body: Uint8Array) => boolean,
+    ) => Effect.Effect<ReadonlyArray<RemovedItem>, PortError>
     /** Creates or checks the adapter's storage; returns one line per resource for `armoricore setup`. */
     readonly setup: Effect.Effect<ReadonlyArray<string>, TransientError | ConfigurationError>
   }

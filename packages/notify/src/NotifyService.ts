@@ -9,6 +9,7 @@
  */
 import { NotificationChannel, type NotificationState } from "@armoricore/domain/NotificationState"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
+import * as Erasure from "@armoricore/worker/erasure/Erasure"
 import { on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import { UserDevices } from "@armoricore/state/UserDevices"
@@ -18,6 +19,7 @@ import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Deliveries } from "./delivery/Deliveries.ts"
 import { DeliveryPolicy } from "./delivery/DeliveryPolicy.ts"
+import * as NotifyErasure from "./erasure/NotifyErasure.ts"
 import * as PlannedDelivery from "./delivery/PlannedDelivery.ts"
 import { Notifications } from "./request/Notifications.ts"
 import * as InlineAttemptLimiter from "./delivery/InlineAttemptLimiter.ts"
@@ -44,7 +46,7 @@ const FanOutRequest = Schema.Struct({ notification_id: Schema.String, from: Sche
 const FailedDelivery = Schema.Struct({ ...DeliveryRequest.fields, code: Schema.String, message: Schema.String })
 
 /** The event types that the service reads. */
-export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.requested"]
+export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.requested", "user.erase_requested"]
 
 /** Every kind of internal work; `armoricore setup` creates a queue for each. */
 export const workKinds = WorkKinds.all
@@ -238,6 +240,7 @@ export const layerNoDeps = Layer.effectDiscard(
       failureHandler,
       reportHandler,
       reversalHandler,
+      yield* Erasure.handler("notify", yield* NotifyErasure.makeStores),
     ]
     yield* Worker.run(
       "notify",

@@ -13,6 +13,7 @@ import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { History } from "@armoricore/history/History"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue, StateError } from "@armoricore/state/KeyValue"
+import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
 import { on } from "@armoricore/worker/Handler"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { emit, toOutboundMessage } from "@armoricore/worker/ResultMessage"
@@ -66,6 +67,23 @@ export const reviews: Collection.Descriptor<StoredReview, typeof StoredReview.En
   bucket: { name: "reviews", maxAge: Duration.days(30) },
   schema: StoredReview,
 }
+
+/** The reviews of a user's messages, for the erasure of the user. */
+export const makeErasureStore = Effect.map(Collection.make(reviews), (stored): ErasureStore => ({
+  name: "reviews",
+  erase: Effect.fn("Reviews.erase")(function* ({ userId }) {
+    let removed = 0
+    yield* Collection.forEach(stored, ({ key, value }) =>
+      value.user_id === userId
+        ? Effect.andThen(
+            Collection.retryConflicts(stored.remove(key)),
+            Effect.sync(() => void removed++),
+          )
+        : Effect.void,
+    )
+    return removed
+  }),
+}))
 
 /** A message has one review, however often it is flagged, and so has a flood of a user in a room. */
 const reviewKey = ({ flood, reasons, target: { kind, id, room_id, stream_id, user_id } }: Flagged): string => {

@@ -135,6 +135,25 @@ export const retryConflicts = <A, E, R>(
     (conflict) => Effect.fail(writeConflict(conflict)),
   ) as Effect.Effect<A, Exclude<E, Conflict> | TransientError, R>
 
+const pageSize = 200
+
+/** Runs `use` for every document, page by page. `use` may remove it. */
+export const forEach = Effect.fnUntraced(function* <A, E, R>(
+  collection: Collection<A>,
+  use: (document: Document<A>) => Effect.Effect<void, E, R>,
+): Effect.fn.Return<void, StateError | E, R> {
+  let after: string | undefined
+  for (;;) {
+    const page: ReadonlyArray<Document<A>> = yield* collection.list({
+      limit: pageSize,
+      ...(after === undefined ? {} : { after }),
+    })
+    yield* Effect.forEach(page, use, { discard: true })
+    after = page.at(-1)?.key
+    if (page.length < pageSize) return
+  }
+})
+
 const codecError = (bucket: Bucket, key: string, what: string, cause: Schema.SchemaError) =>
   new ConfigurationError({
     setting: `state bucket ${bucket.name}`,

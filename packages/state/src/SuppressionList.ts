@@ -58,6 +58,11 @@ export class SuppressionList extends Context.Service<
      * does not replace it. `PermanentError` codes `invalid_address`, `invalid_category`.
      */
     readonly add: (subject: Subject, addition: Addition) => Effect.Effect<Entry, StateError | PermanentError>
+    /**
+     * Removes what the entries of an address quote: the reply or report, and the delivery. The address stays suppressed.
+     * Returns the number of changed entries.
+     */
+    readonly forgetEvidence: (address: string) => Effect.Effect<number, StateError | PermanentError>
     /** Returns false if there is no such entry. `PermanentError` code `invalid_address`, `invalid_category`. */
     readonly remove: (subject: Subject) => Effect.Effect<boolean, StateError | PermanentError>
   }
@@ -135,6 +140,17 @@ const make = Effect.gen(function* () {
         Option.map(({ key, value }) => entryOf(key, value)),
       ),
     add,
+    forgetEvidence: Effect.fn("SuppressionList.forgetEvidence")(function* (address) {
+      const { hash } = yield* resolve({ address })
+      const entries = yield* documents.list({ prefix: keyOf(hash), limit: pageSize })
+      const quoting = entries.filter(({ value }) => value.evidence !== undefined || value.delivery_id !== undefined)
+      for (const { key } of quoting) {
+        yield* documents.modifyOrRetry(key, (found) =>
+          Effect.succeed([undefined, Option.map(found, ({ value }) => withoutEvidence(value))] as const),
+        )
+      }
+      return quoting.length
+    }),
     remove: Effect.fn("SuppressionList.remove")(function* (subject: Subject) {
       const { category, hash } = yield* resolve(subject)
       const key = keyOf(hash, category)
@@ -176,6 +192,11 @@ const valueOf = ({ delivery_id, evidence, reason, source }: Addition): Omit<Supp
   ...(evidence === undefined || evidence === "" ? {} : { evidence: evidence.slice(0, maxEvidenceLength) }),
   ...(delivery_id === undefined ? {} : { delivery_id }),
 })
+
+const withoutEvidence = (value: Suppression): Suppression => {
+  const { delivery_id: _, evidence: __, ...rest } = value
+  return rest
+}
 
 const merged = (before: Suppression, addition: Addition, now: number): Suppression =>
   weightOf(addition.reason) < weightOf(before.reason)

@@ -96,7 +96,8 @@ const unauthorized = (path: string, message: string): InvalidEvent =>
 export const rejectionOf = ({ sources, uploadTokens }: PublishPolicy, event: AnyEvent): InvalidEvent | undefined => {
   const { event_type, source } = event
   if (isInternalSource(source)) {
-    return eventRegistry[event_type].publisher === source ? undefined : forbiddenSource(source, event_type)
+    const { alsoFrom, publisher } = eventRegistry[event_type]
+    return publisher === source || alsoFrom === source ? undefined : forbiddenSource(source, event_type)
   }
   return sources.get(source)?.has(event_type) === true
     ? uploadTokenFault(uploadTokens, event)

@@ -1,6 +1,7 @@
 /** The public HTTP API as a contract: `ApiRoutes` serves it, `ApiClient` calls it, `openapi.json` describes it. */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { DeviceApi } from "./DeviceApi.ts"
+import { ErasureApi } from "./ErasureApi.ts"
 import { EventApi } from "./EventApi.ts"
 import { InboxApi } from "./InboxApi.ts"
 import { MediaApi } from "./MediaApi.ts"
@@ -20,6 +21,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(DeviceApi)
   .add(SuppressionApi)
   .add(TopicApi)
+  .add(ErasureApi)
   .annotateMerge(
     OpenApi.annotations({
       title: "Armoricore HTTP API",

@@ -18,6 +18,7 @@ import { Quota } from "@armoricore/media/pipeline/Quota"
 import * as NotifyService from "@armoricore/notify/NotifyService"
 import * as RealtimeWorker from "@armoricore/realtime/pubsub/RealtimeWorker"
 import { Reviews } from "@armoricore/operator"
+import type { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import type { Endpoint } from "@armoricore/realtime/socket/Endpoint"
 import type { Inboxes } from "@armoricore/realtime/inbox/Inboxes"
 import type { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
@@ -27,6 +28,7 @@ import { EventSigningKeys, EventSources, UploadTokens } from "@armoricore/worker
 import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import * as UnhandledEventValidator from "@armoricore/worker/UnhandledEventValidator"
+import { FurtherStores } from "@armoricore/worker/erasure/ErasureStore"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
 import { RetryPolicies, RetryPolicy } from "@armoricore/worker/RetryPolicy"
@@ -177,7 +179,7 @@ export const mediaQuota = Layer.unwrap(
 )
 
 const media = Layer.unwrap(Effect.map(Settings, (settings) => MediaService.layer(mediaOptions(settings)))).pipe(
-  Layer.provide(mediaQuota),
+  Layer.provide([mediaQuota, Adapters.cdnPurge]),
 )
 
 /** Every process runs the result webhook; they share its consumers. */
@@ -208,7 +210,7 @@ const guardedStorage = Layer.unwrap(
   ),
 )
 
-type RealtimeServices = Context.Context<Endpoint | Inboxes | RoomLog | Topics>
+type RealtimeServices = Context.Context<Endpoint | Inboxes | RealtimeAdmin | RoomLog | Topics>
 
 /** The workers of these services; closing the Layer drains them. Those of realtime use the services of its sockets. */
 export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeServices | undefined) =>
@@ -227,5 +229,11 @@ export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeSe
     Layer.provide(guardedStorage),
     Layer.provide(Ledger.layer),
     Layer.provide(workerSettings),
+    Layer.provide(
+      Layer.effect(
+        FurtherStores,
+        Effect.map(Reviews.makeErasureStore, (store) => [store]),
+      ),
+    ),
     Layer.provide(ConsumerRegistry.layer),
   )

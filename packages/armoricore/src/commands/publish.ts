@@ -75,6 +75,7 @@ const describeAllowedTypes = (sources: ReadonlyMap<string, ReadonlySet<string>>)
 const results: Partial<Record<EventType, readonly [field: string, ends: ReadonlyArray<EventType>]>> = {
   "media.uploaded": ["media_id", ["media.ready", "media.failed"]],
   "media.delete_requested": ["media_id", ["media.deleted"]],
+  "user.erase_requested": ["user_id", ["user.erased"]],
   "transcription.requested": ["media_id", ["transcription.complete", "transcription.failed"]],
   "notification.requested": ["notification_id", ["notification.sent", "notification.failed"]],
 }

@@ -10,6 +10,7 @@ import { auditEntries } from "@armoricore/operator/Audit"
 import { reviews } from "@armoricore/operator/Reviews"
 import { buckets as channelBuckets } from "@armoricore/realtime/channels/BuiltInChannels"
 import type { Bucket } from "@armoricore/state/KeyValue"
+import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { userDevices } from "@armoricore/state/UserDevices"
@@ -76,6 +77,8 @@ export const bucketsFor = (services: Iterable<ServiceName>): ReadonlyArray<Bucke
   ...new Set([
     ledgerBucket,
     pauses.bucket,
+    erasures.bucket,
+    erasingServices.bucket,
     ...[...services].flatMap((service) => [...bucketAccess[service].writes, ...bucketAccess[service].reads]),
   ]),
 ]
@@ -135,6 +138,10 @@ export const publishPermissions = (
         "$JS.API.DIRECT.GET.ARMORICORE_WORK",
         "$JS.API.DIRECT.GET.ARMORICORE_ADVISORY",
         "$JS.API.STREAM.MSG.DELETE.ARMORICORE_ADVISORY",
+        // To erase the events of a user or a media.
+        ...(service === "media" || service === "realtime"
+          ? ["$JS.API.STREAM.MSG.DELETE.ARMORICORE", "$JS.API.CONSUMER.LIST.ARMORICORE"]
+          : []),
         ...(consumesWork ? ["$JS.API.STREAM.MSG.DELETE.ARMORICORE_WORK"] : []),
       ],
     ],
@@ -143,10 +150,9 @@ export const publishPermissions = (
       // A Set, because a channel and the HTTP API may use the same bucket.
       [
         ...new Set([
-          ...[ledgerBucket, ...bucketAccess[service].writes].flatMap(({ name }) => [
-            `$KV.armoricore_${name}.>`,
-            `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
-          ]),
+          ...[ledgerBucket, erasures.bucket, erasingServices.bucket, ...bucketAccess[service].writes].flatMap(
+            ({ name }) => [`$KV.armoricore_${name}.>`, `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`],
+          ),
           ...[...bucketAccess[service].reads, ...(service === "realtime" ? [] : [pauses.bucket])].map(
             ({ name }) => `$JS.API.STREAM.MSG.GET.KV_armoricore_${name}`,
           ),

@@ -25,6 +25,12 @@ const requiredTogether: ReadonlyArray<
   ["DKIM", ["DKIM_DOMAIN", "DKIM_SELECTOR", "DKIM_KEY"], []],
   ["whisper-cli", ["WHISPER_MODEL_PATH"], ["WHISPER_CLI_PATH"]],
   ["the moderation model", ["MODERATION_BASE_URL"], ["MODERATION_API_KEY", "MODERATION_MODEL"]],
+  [
+    "the purge by Akamai",
+    ["AKAMAI_PURGE_HOST", "AKAMAI_PURGE_CLIENT_TOKEN", "AKAMAI_PURGE_ACCESS_TOKEN", "AKAMAI_PURGE_CLIENT_SECRET"],
+    [],
+  ],
+  ["the purge webhook", ["CDN_PURGE_URL", "CDN_PURGE_SECRET"], []],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
 ]
 
@@ -107,6 +113,12 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   if (isSet("AKAMAI_EDGEAUTH_KEY") && !isSet("CDN_BASE_URL")) {
     errors.push("CDN_BASE_URL is missing: AKAMAI_EDGEAUTH_KEY signs URLs of a CDN; set its address, or unset the key")
   }
+  for (const name of ["AKAMAI_PURGE_HOST", "CDN_PURGE_URL"] as const) {
+    if (isSet(name) && !isSet("CDN_BASE_URL"))
+      errors.push(`CDN_BASE_URL is missing: ${name} purges URLs of a CDN; set its address, or unset ${name}`)
+  }
+  if (isSet("AKAMAI_PURGE_HOST") && isSet("CDN_PURGE_URL"))
+    errors.push("CDN_PURGE_URL and AKAMAI_PURGE_HOST are both set; keep one way to purge the CDN")
   if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
     errors.push("RETRY_BASE is longer than RETRY_CAP; set a base of at most the cap")
   }

@@ -233,6 +233,36 @@ export const settingGroups = {
       "hdnts",
       "hdnts",
     ),
+    AKAMAI_PURGE_HOST: text({
+      description: "host of the Akamai Fast Purge API: deleted media are removed from the CDN's caches",
+      defaultText: "no purge",
+      example: "akab-….luna.akamaiapis.net",
+    }),
+    AKAMAI_PURGE_CLIENT_TOKEN: text({
+      description: "client token of the Fast Purge API",
+      defaultText: "none",
+      example: "akab-…",
+    }),
+    AKAMAI_PURGE_ACCESS_TOKEN: text({
+      description: "access token of the Fast Purge API",
+      defaultText: "none",
+      example: "akab-…",
+    }),
+    AKAMAI_PURGE_CLIENT_SECRET: secret({
+      description: "client secret of the Fast Purge API",
+      defaultText: "none",
+      example: "…",
+    }),
+    CDN_PURGE_URL: url(...httpProtocols)({
+      description: 'webhook that purges the caches of another CDN: `POST {"urls": […]}`, signed like events',
+      defaultText: "no purge",
+      example: "https://example.com/purge",
+    }),
+    CDN_PURGE_SECRET: longSecret(16)({
+      description: "secret of the signature of CDN_PURGE_URL, at least 16 characters",
+      defaultText: "none",
+      example: "…",
+    }),
   },
   "Authentication and authorization": {
     JWT_SECRET: longSecret(16)({

@@ -252,6 +252,29 @@ const urlSecretWarning = Layer.effectDiscard(
   }),
 )
 
+/** Removes deleted media from the caches of the CDN, if one of the two ways is set. */
+export const cdnPurge = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const {
+      AKAMAI_PURGE_ACCESS_TOKEN: accessToken = "",
+      AKAMAI_PURGE_CLIENT_SECRET: clientSecret,
+      AKAMAI_PURGE_CLIENT_TOKEN: clientToken = "",
+      AKAMAI_PURGE_HOST: host,
+      CDN_BASE_URL: baseUrl = "",
+      CDN_PURGE_SECRET: secret,
+      CDN_PURGE_URL: url,
+    } = settings
+    if (host !== undefined && clientSecret !== undefined) {
+      const { layer } = yield* Effect.promise(() => import("@armoricore/storage/purge/AkamaiPurge"))
+      return layer({ host, accessToken, clientToken, clientSecret, baseUrl })
+    }
+    if (url === undefined || secret === undefined) return Layer.empty
+    const { layer } = yield* Effect.promise(() => import("@armoricore/storage/purge/WebhookPurge"))
+    return layer({ url, secret, baseUrl })
+  }),
+)
+
 /** The key of signed URLs: the same in all processes that share URL_SECRET or JWT_SECRET. */
 const urlSigningKey = Effect.gen(function* () {
   const { JWT_SECRET, URL_SECRET } = yield* Settings

@@ -34,6 +34,7 @@ describe("Settings", () => {
       assert.deepStrictEqual(settings.EVENT_SOURCES["php-backend"], [
         "media.uploaded",
         "media.delete_requested",
+        "user.erase_requested",
         "notification.requested",
         "transcription.requested",
       ])

@@ -228,6 +228,34 @@ const depth = (
   return { pending: undelivered?.n ?? 0, inFlight: unsettled?.n ?? 0, oldestAgeMillis: Math.max(0, now - oldest) }
 }
 
+/** A page of the events whose body contains `text`; `isHandled`: every consumer of the subject has settled it. */
+const findEvents = (
+  db: EngineDatabase,
+  args: { readonly text: string; readonly after: number; readonly limit: number; readonly all: string },
+): ReadonlyArray<Row & { readonly isHandled: boolean }> => {
+  const consumers = db.all<{ readonly name: string; readonly source: string; readonly position: number }>(
+    "SELECT name, source, position FROM bus_consumer",
+  )
+  const isPending = (name: string, seq: number) =>
+    db.get("SELECT 1 FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq) !== undefined
+  return db
+    .all<Row>(
+      "SELECT * FROM bus_event WHERE seq > ? AND instr(body, CAST(? AS BLOB)) > 0 ORDER BY seq LIMIT ?",
+      args.after,
+      args.text,
+      args.limit,
+    )
+    .map((row) => ({
+      ...row,
+      isHandled: consumers
+        .filter(({ source }) => source === row.subject || source === args.all)
+        .every(({ name, position }) => position >= row.seq && !isPending(name, row.seq)),
+    }))
+}
+
+const removeEvent = (db: EngineDatabase, { seq }: { readonly seq: number }): boolean =>
+  db.run("DELETE FROM bus_event WHERE seq = ?", seq).changes > 0
+
 /** The subject of a dead letter is `armoricore-dead.<service>.<type>`; null matches any value. */
 const deadLetters = (
   db: EngineDatabase,
@@ -266,6 +294,8 @@ export const operations = {
   extendLease: setDue,
   releaseOrphaned,
   depth,
+  findEvents,
+  removeEvent,
   deadLetters,
   deadLetter,
   removeDeadLetter,

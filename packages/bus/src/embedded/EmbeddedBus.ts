@@ -16,7 +16,7 @@ import {
 } from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import * as Subscribers from "../Subscribers.ts"
-import { pattern } from "../Subjects.ts"
+import { allEvents, pattern } from "../Subjects.ts"
 import type { Row, Table, operations } from "./BusOperations.ts"
 import { makePullSource } from "./EmbeddedPullSource.ts"
 
@@ -28,6 +28,9 @@ export interface EmbeddedBusOptions {
 }
 
 const tables = { event: "bus_event", work: "bus_work", dead: "bus_dead" } as const satisfies Record<string, Table>
+
+/** Events that a search reads at once. */
+const searchPage = 200
 
 const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
   const engine = yield* EmbeddedEngine
@@ -135,6 +138,20 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
         ),
       )
     }),
+    removeHandled: Effect.fnUntraced(
+      function* (text, matches) {
+        let removed = 0
+        for (let after = 0; ;) {
+          const found = yield* bus.call("findEvents", { text, after, limit: searchPage, all: allEvents })
+          for (const { body, isHandled, seq } of found) {
+            if (isHandled && matches(body) && (yield* bus.call("removeEvent", { seq }))) removed++
+          }
+          after = found.at(-1)?.seq ?? after
+          if (found.length < searchPage) return removed
+        }
+      },
+      (search) => Effect.mapError(search, asBusError),
+    ),
     deadLetters: {
       list: (filter) =>
         bus

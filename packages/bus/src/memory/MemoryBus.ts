@@ -108,6 +108,17 @@ const make = Effect.gen(function* () {
           (remove) => Effect.sync(remove),
         ),
       ),
+    removeHandled: (text, matches) =>
+      Effect.sync(() => {
+        const handled = [...items.event.values()].filter(
+          ({ sequence, stored: { body } }) =>
+            ![...consumers.values()].some((consumer) => consumer.isUnsettled(sequence)) &&
+            Buffer.from(body).includes(text) &&
+            matches(body),
+        )
+        for (const item of handled) items.event.delete(item.sequence)
+        return handled.length
+      }),
     deadLetters: {
       list: (filter) =>
         Effect.sync(() => {

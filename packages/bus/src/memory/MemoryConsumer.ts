@@ -33,6 +33,11 @@ export class MemoryConsumer {
     this.available.openUnsafe()
   }
 
+  /** Whether the consumer has not handled the message yet, be it waiting, leased or delayed. */
+  isUnsettled(sequence: number): boolean {
+    return this.unsettled.has(sequence) || MutableList.toArray(this.ready).some((item) => item.sequence === sequence)
+  }
+
   /** `later` runs a function after that many milliseconds, even if the consumer that scheduled it has stopped. */
   source(schedule: (millis: number, then: () => void) => void): PullSource {
     return {

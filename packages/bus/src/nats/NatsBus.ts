@@ -19,6 +19,7 @@ import { type NatsRequestError, natsRequest, isNotFound, noLeader } from "@armor
 import * as MaxDeliverAdvisories from "./MaxDeliverAdvisories.ts"
 import * as NatsDeadLetterBodies from "./NatsDeadLetterBodies.ts"
 import * as NatsDeadLetters from "./NatsDeadLetters.ts"
+import * as NatsHandledEvents from "./NatsHandledEvents.ts"
 import * as NatsMessage from "@armoricore/nats/NatsMessage"
 import * as NatsPublisher from "@armoricore/nats/NatsPublisher"
 import * as NatsPullSource from "./NatsPullSource.ts"
@@ -163,6 +164,7 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
         ),
       )
     }),
+    removeHandled: NatsHandledEvents.remover(Effect.andThen(Deferred.await(publisherReady), connection.jetstream)),
     deadLetters: NatsDeadLetters.make(Effect.andThen(Deferred.await(publisherReady), connection.jetstream)),
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected

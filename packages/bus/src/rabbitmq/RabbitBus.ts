@@ -105,6 +105,8 @@ const make = Effect.fnUntraced(function* (options: RabbitOptions) {
       address !== "all-events" && address.channel === "live" && !/[*>]/.test(address.topic)
         ? topics(address.topic, onMessage, onGap)
         : RabbitSubscription.subscribe(connection, ready, address, onMessage, onGap),
+    // A queue deletes what its consumer has handled.
+    removeHandled: () => Effect.succeed(0),
     deadLetters,
     setup: Effect.fnUntraced(function* (wanted) {
       yield* connection.connected

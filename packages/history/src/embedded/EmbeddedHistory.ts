@@ -2,9 +2,12 @@
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
 import { Clock, Duration, Effect, Layer, Stream } from "effect"
 import { Subscribers } from "../Subscribers.ts"
-import { type AppendNotification, check, History } from "../History.ts"
+import { type AppendNotification, check, History, type RemovedItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import type { operations } from "./HistoryOperations.ts"
+
+/** Items that a search reads at once. */
+const searchPage = 200
 
 export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, EngineError, EmbeddedEngine> =>
   Layer.effect(
@@ -47,6 +50,17 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
           })
         }),
         remove: (room, id) => Effect.andThen(check(room, id), history.call("remove", { room, id })),
+        removeMatching: Effect.fnUntraced(function* (text, matches) {
+          const removed: Array<RemovedItem> = []
+          for (let after = 0; ;) {
+            const found = yield* history.call("find", { text, after, limit: searchPage })
+            for (const { body, id, room } of found) {
+              if (matches(body) && (yield* history.call("remove", { room, id }))) removed.push({ room, id, body })
+            }
+            after = found.at(-1)?.row ?? after
+            if (found.length < searchPage) return removed
+          }
+        }),
         setup: Effect.succeed([`history: embedded, in ${engine.folder}`]),
       }
     }),

@@ -16,6 +16,13 @@ export interface Row {
   readonly body: Uint8Array
 }
 
+export interface FoundRow {
+  readonly row: number
+  readonly room: string
+  readonly id: string
+  readonly body: Uint8Array
+}
+
 interface RoomKey {
   readonly room: string
   /** Epoch milliseconds. */
@@ -147,6 +154,19 @@ export const operations = {
 
   remove: (db: EngineDatabase, { room, id }: { readonly room: string; readonly id: string }): boolean =>
     db.run("UPDATE history_item SET body = NULL WHERE room = ? AND id = ? AND body IS NOT NULL", room, id).changes > 0,
+
+  /** A page of the items whose body contains `text`, by row id. */
+  find: (
+    db: EngineDatabase,
+    { after, limit, text }: { readonly text: string; readonly after: number; readonly limit: number },
+  ): ReadonlyArray<FoundRow> =>
+    db.all<FoundRow>(
+      `SELECT rowid AS row, room, id, body FROM history_item
+       WHERE rowid > ? AND instr(body, CAST(? AS BLOB)) > 0 ORDER BY rowid LIMIT ?`,
+      after,
+      text,
+      limit,
+    ),
 } satisfies Operations
 
 export const sweep = (db: EngineDatabase, context: OperationContext, now: number): void => {

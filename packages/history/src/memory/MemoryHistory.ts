@@ -76,6 +76,14 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
               return true
             }),
           ),
+        removeMatching: (text, matches) =>
+          Effect.sync(() =>
+            [...rooms].flatMap(([name, room]) =>
+              room
+                .removeWhere((body) => Buffer.from(body).includes(text) && matches(body))
+                .map((item) => ({ room: name, ...item })),
+            ),
+          ),
         setup: Effect.succeed(["history: in memory, gone when the process ends"]),
       }
     }),
@@ -118,6 +126,15 @@ class Room {
     this.#ids.set(id, item)
     this.trim(at)
     return item
+  }
+
+  removeWhere(matches: (body: Uint8Array) => boolean) {
+    return this.#items.flatMap((item) => {
+      const { body, id } = item
+      if (body === undefined || !matches(body)) return []
+      item.body = undefined
+      return [{ id, body }]
+    })
   }
 
   trim(now: number): void {

@@ -28,6 +28,7 @@ import {
   isMessageNotFound,
   itemIdOf,
   messageIdOf,
+  roomOf,
   streamName,
   subjectOf,
 } from "./NatsHistoryStream.ts"
@@ -130,14 +131,16 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           const items = yield* NatsHistoryReader.readIds(nats, room)
           const item = items.find((candidate) => candidate.id === id)
           if (item === undefined) return false
-          return yield* Effect.tryPromise({
-            try: () => nats.manager.streams.deleteMessage(streamName, item.seq, true),
-            catch: (cause) => cause,
-          }).pipe(
-            // Another process appended first.
-            Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
-            Effect.mapError(errorFrom(resource)),
+          return yield* deleteItem(nats, item.seq)
+        }),
+        removeMatching: Effect.fnUntraced(function* (text, matches) {
+          const nats = yield* connection.jetstream
+          const found = yield* NatsHistoryReader.readAll(
+            nats,
+            (body) => Buffer.from(body).includes(text) && matches(body),
           )
+          const removed = yield* Effect.filter(found, ({ seq }) => deleteItem(nats, seq))
+          return removed.map(({ body, id, subject }) => ({ room: roomOf(subject), id, body }))
         }),
         setup: Effect.flatMap(connection.jetstream, ({ manager }) =>
           ensureStream(manager, {
@@ -176,6 +179,16 @@ const publish = (
   const expect = previous === undefined ? {} : { expect: { lastSubjectSequence: previous } }
   return streamRequest(resource, () => js.publish(subjectOf(room), body, { headers: marks, ...expect }))
 }
+
+/** False if it was deleted before. */
+const deleteItem = ({ manager }: JetStreamHandles, seq: number) =>
+  Effect.tryPromise({
+    try: () => manager.streams.deleteMessage(streamName, seq, true),
+    catch: (cause) => cause,
+  }).pipe(
+    Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
+    Effect.mapError(errorFrom(resource)),
+  )
 
 const toNotification = ({ data, headers: marks }: Msg): AppendNotification => ({
   item: {

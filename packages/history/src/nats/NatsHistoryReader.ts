@@ -17,7 +17,7 @@ import {
   type StoredMsg,
 } from "nats"
 import type { HistoryItem } from "../History.ts"
-import { isMessageNotFound, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import { allSubjects, isMessageNotFound, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 const resource = `stream ${streamName}`
 
@@ -80,6 +80,30 @@ export const readIds = (nats: JetStreamHandles, room: string) =>
   Effect.map(
     readForward(nats, room, 1, () => false, true),
     ({ items }) => items,
+  )
+
+/** The items of all rooms whose body matches. Other bodies are read and dropped. */
+export const readAll = (nats: JetStreamHandles, matches: (body: Uint8Array) => boolean) =>
+  withConsumer(nats, allSubjects, 1, false, ({ name, num_pending: count }) =>
+    natsRequest(resource, async () => {
+      const items: Array<HistoryItem & { readonly subject: string }> = []
+      if (count === 0) return items
+      const consumer = await nats.js.consumers.get(streamName, name)
+      for (let read = 0; read < count;) {
+        const before = read
+        const batch = Math.min(maxFetch, count - read)
+        for await (const message of await consumer.fetch({ max_messages: batch, expires: 2_000 })) {
+          if (matches(message.data)) {
+            const id = itemIdOf(message.headers?.get("Nats-Msg-Id"))
+            items.push({ seq: message.seq, id, body: message.data, subject: message.subject })
+          }
+          if (++read - before === batch) break
+        }
+        // Deleted since they were counted.
+        if (read === before) break
+      }
+      return items
+    }),
   )
 
 interface PageLimits {
@@ -169,7 +193,7 @@ const findStart = Effect.fnUntraced(function* (
 })
 
 const countFrom = (nats: JetStreamHandles, room: string, from: number) =>
-  withConsumer(nats, room, from, true, ({ num_pending: count }) => Effect.succeed(count))
+  withConsumer(nats, subjectOf(room), from, true, ({ num_pending: count }) => Effect.succeed(count))
 
 const maxFetch = 128
 
@@ -181,7 +205,7 @@ const readForward = (
   isEnough: (items: ReadonlyArray<HistoryItem>) => boolean,
   headersOnly = false,
 ) =>
-  withConsumer(nats, room, from, headersOnly, ({ name, num_pending: count }) =>
+  withConsumer(nats, subjectOf(room), from, headersOnly, ({ name, num_pending: count }) =>
     natsRequest(resource, async () => {
       const items: Array<HistoryItem> = []
       if (count === 0) return { items, isWhole: true }
@@ -203,7 +227,7 @@ const readForward = (
 
 const withConsumer = <A, E>(
   { manager }: JetStreamHandles,
-  room: string,
+  subject: string,
   from: number,
   headersOnly: boolean,
   use: (consumer: ConsumerInfo) => Effect.Effect<A, E>,
@@ -211,7 +235,7 @@ const withConsumer = <A, E>(
   Effect.acquireUseRelease(
     natsRequest(resource, () =>
       manager.consumers.add(streamName, {
-        filter_subject: subjectOf(room),
+        filter_subject: subject,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: Math.max(1, from),
         ack_policy: AckPolicy.None,

@@ -1,6 +1,6 @@
 /** The stream of the history, and how an existing one is reconciled with the expected settings. Uses only features of NATS 2.9. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import { encodeTopic } from "@armoricore/domain/EncodedId"
+import { decodeTopic, encodeTopic } from "@armoricore/domain/EncodedId"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { jetStreamErrorCode, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
 import { missing, addStream, diff, get, immutable, reportDrift, type ManageMode } from "@armoricore/nats/NatsResource"
@@ -12,6 +12,12 @@ export const streamName = "ARMORICORE_HISTORY"
 const prefix = "armoricore-history."
 
 export const subjectOf = (room: string): string => `${prefix}${encodeTopic(room)}`
+
+/** Undefined if the subject has only a hash of a name that is too long. */
+export const roomOf = (subject: string): string | undefined => decodeTopic(subject.slice(prefix.length))
+
+/** Every room. */
+export const allSubjects = `${prefix}>`
 
 /** `Nats-Msg-Id`, by which the server recognises an id of a room that was appended before. */
 export const messageIdOf = (room: string, id: string): string => `${encodeTopic(room)}/${id}`

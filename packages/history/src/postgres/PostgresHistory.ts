@@ -8,7 +8,7 @@ import * as PostgresSchema from "@armoricore/postgres/PostgresSchema"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Layer, type Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { check, History, type HistoryItem, type PageRequest } from "../History.ts"
+import { check, History, type HistoryItem, type PageRequest, type RemovedItem } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import * as PostgresNotifications from "./PostgresNotifications.ts"
 
@@ -132,6 +132,19 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
       },
     )
 
+  const removeItem = (room: string, id: string) =>
+    sql<{ readonly id: string }>`
+      UPDATE armoricore_history_item SET body = NULL
+      WHERE room = ${room}::text AND id = ${id}::text AND body IS NOT NULL RETURNING id`
+
+  /** A page of the items whose body contains `text`, in the order of rooms. */
+  const findText = (text: string, room: string, seq: string) =>
+    sql<Row & { readonly room: string }>`
+      SELECT room, seq::text, id, body FROM armoricore_history_item
+      WHERE (room, seq) > (${room}::text, ${seq}::text::bigint)
+        AND position(convert_to(${text}::text, 'UTF8') IN body) > 0
+      ORDER BY armoricore_history_item.room, armoricore_history_item.seq LIMIT 200`
+
   return History.of({
     append: Effect.fnUntraced(function* (room, id, body) {
       yield* check(room, id, body)
@@ -158,13 +171,22 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
     remove: (room, id) =>
       Effect.andThen(
         check(room, id),
-        Effect.map(
-          query(sql`
-            UPDATE armoricore_history_item SET body = NULL
-            WHERE room = ${room}::text AND id = ${id}::text AND body IS NOT NULL RETURNING id`),
-          (rows) => rows.length > 0,
-        ),
+        Effect.map(query(removeItem(room, id)), (rows) => rows.length > 0),
       ),
+    removeMatching: Effect.fnUntraced(function* (text, matches) {
+      const removed: Array<RemovedItem> = []
+      let [room, seq] = ["", "0"]
+      for (;;) {
+        const found = yield* query(findText(text, room, seq))
+        for (const item of found) {
+          if (matches(item.body) && (yield* query(removeItem(item.room, item.id))).length > 0)
+            removed.push({ room: item.room, id: item.id, body: item.body })
+        }
+        const last = found.at(-1)
+        if (last === undefined) return removed
+        ;[room, seq] = [last.room, last.seq]
+      }
+    }),
     setup: Effect.gen(function* () {
       const [found] = yield* query(sql<{ readonly there: boolean }>`
         SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)

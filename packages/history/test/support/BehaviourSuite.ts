@@ -245,6 +245,29 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
       }),
     )
 
+    it.effect("removes matching items in every room, and their seq stays taken", () =>
+      Effect.gen(function* () {
+        const [room, other] = [yield* fresh, `user:${randomUUID()} `.trim()]
+        const { removeMatching } = yield* History
+        const mark = randomUUID()
+        const own = yield* say(room, "own", `{"user_id":"${mark}"}`)
+        yield* say(room, "mentions", `{"user_id":"else","content":"${mark}"}`)
+        yield* say(other, "own", `{"user_id":"${mark}"}`)
+        const isOwn = (body: Uint8Array) => text(body).includes(`"user_id":"${mark}"`)
+        const removed = yield* removeMatching(mark, isOwn)
+        assert.sameDeepMembers(
+          removed.map(({ id, room: of }) => [of, id]),
+          [
+            [room, "own"],
+            [other, "own"],
+          ],
+        )
+        assert.deepStrictEqual((yield* read(room)).ids, ["mentions"])
+        assert.deepStrictEqual(yield* removeMatching(mark, isOwn), [])
+        assert.isAbove((yield* say(room, "next")).item.seq, own.item.seq + 1)
+      }),
+    )
+
     it.effect("removes an item for good", () =>
       Effect.gen(function* () {
         const room = yield* fresh

@@ -25,6 +25,12 @@ export const shiftSeconds = ({ frameRate: { den, num }, info: { video } }: Align
 /** The length that every track of the stream should have, in seconds. */
 export const streamSeconds = (plan: Aligned): number => plan.info.duration + shiftSeconds(plan)
 
+/** The number of frames that a rendition should have, by the packets of the source if it is copied, else by its rate. */
+export const streamFrames = (plan: Aligned, isCopied: boolean): number =>
+  isCopied && plan.info.video?.packets !== undefined
+    ? plan.info.video.packets
+    : Math.round((streamSeconds(plan) * plan.frameRate.num) / plan.frameRate.den)
+
 /** How often the last frame is repeated. */
 export const heldFrames = (plan: Aligned): number => {
   const { frameRate, info } = plan

@@ -8,6 +8,8 @@ export const Segment = Schema.Struct({
   bytes: Schema.Int,
   /** The decode time of the first sample in seconds; absent in outputs of earlier versions. */
   start: Schema.optionalKey(Schema.Finite),
+  /** The frames of a video segment; absent for audio and in outputs of earlier versions. */
+  frames: Schema.optionalKey(Schema.Int),
   /** The byte range of each key frame with its boxes, and the seconds until the next key frame. */
   iFrameSegments: Schema.optionalKey(
     Schema.Array(Schema.Struct({ offset: Schema.Int, length: Schema.Int, seconds: Schema.Finite })),

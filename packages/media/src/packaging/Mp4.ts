@@ -42,6 +42,19 @@ export const segmentSeconds = (bytes: Uint8Array, track: Track): number => {
   return ticks / track.timescale
 }
 
+/** The number of samples in a media segment. */
+export const segmentFrames = (bytes: Uint8Array): number => {
+  let frames = 0
+  for (const moof of boxes(viewOf(bytes))) {
+    if (moof.type !== "moof") continue
+    for (const traf of boxes(moof.body)) {
+      if (traf.type !== "traf") continue
+      for (const { body, type } of boxes(traf.body)) if (type === "trun") frames += body.getUint32(4)
+    }
+  }
+  return frames
+}
+
 /** The decode time of a media segment's first sample in seconds; undefined if it has no `tfdt`. A negative one is huge. */
 export const segmentStart = (bytes: Uint8Array, track: Track): number | undefined => {
   const tfdt = find(viewOf(bytes), ["moof", "traf", "tfdt"])

@@ -12,7 +12,7 @@ import { type Duration, Effect, FileSystem, Path, Schedule } from "effect"
 import { playlistName } from "../encode/FfmpegCommand.ts"
 import * as Fragments from "./Fragments.ts"
 import { parse, type Segment } from "./MediaPlaylist.ts"
-import { isAudio, readInit, segmentSeconds, segmentStart, type Track } from "./Mp4.ts"
+import { isAudio, readInit, segmentFrames, segmentSeconds, segmentStart, type Track } from "./Mp4.ts"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 
 /** A rendition or audio track with its stored segments. */
@@ -144,6 +144,7 @@ export const make = Effect.fnUntraced(function* (target: Target) {
             bytes: bytes.byteLength,
             seconds: segmentSeconds(bytes, track),
             start: segmentStart(bytes, track) ?? Number.MAX_SAFE_INTEGER,
+            ...(isVideo ? { frames: segmentFrames(bytes) } : {}),
             iFrameSegments: isVideo ? keyFramesOf(bytes, track) : [],
           })
           if (target.keepLocalFiles !== true) yield* fs.remove(local)

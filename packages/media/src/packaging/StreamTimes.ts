@@ -16,6 +16,8 @@ export interface StreamFault {
 const lengthTolerance = 0.5
 /** Seconds between the end of a segment and the start of the next one, for rounded ticks. */
 const gapTolerance = 0.002
+/** Frames by which a copied video may differ from its source: none is decoded, so none is lost. */
+const copiedFrameTolerance = 1
 /** Seconds before the first sample: reordered frames are decoded before they are displayed. */
 const maxFirstStart = 0.1
 
@@ -35,6 +37,8 @@ export const findFault = (plan: EncodingPlan, tracks: ReadonlyArray<UploadedTrac
       }
     }
   }
+  const frameFault = findFrameFault(plan, tracks)
+  if (frameFault !== undefined) return { detail: frameFault, isMisaligned: plan.passthrough !== undefined }
   const [top, ...others] = plan.renditions.flatMap(({ name }) => tracks.filter(({ folder }) => folder === name))
   const unequal = others.find(({ segments }) => top !== undefined && !haveSameDurations(segments, top.segments))
   return unequal === undefined || plan.passthrough?.video === undefined
@@ -43,6 +47,23 @@ export const findFault = (plan: EncodingPlan, tracks: ReadonlyArray<UploadedTrac
         detail: `the segments of ${unequal.folder} have other durations than those of the copied video`,
         isMisaligned: true,
       }
+}
+
+/** A copied rendition has every frame of the source, an encoded one has the chosen rate over its whole length. */
+const findFrameFault = (plan: EncodingPlan, tracks: ReadonlyArray<UploadedTrack>): string | undefined => {
+  for (const [position, { name }] of plan.renditions.entries()) {
+    const segments = tracks.find(({ folder }) => folder === name)?.segments ?? []
+    const frames = segments.reduce((sum, segment) => sum + (segment.frames ?? Number.NaN), 0)
+    if (segments.length === 0 || Number.isNaN(frames)) continue
+    const isCopied = position === 0 && plan.passthrough?.video !== undefined
+    const expected = TrackAlignment.streamFrames(plan, isCopied)
+    const tolerance =
+      isCopied && plan.info.video?.packets !== undefined
+        ? copiedFrameTolerance
+        : (lengthTolerance * plan.frameRate.num) / plan.frameRate.den + 1
+    if (Math.abs(frames - expected) > tolerance) return `${name} has ${frames} of ${expected} frames`
+  }
+  return undefined
 }
 
 /** Decode times must begin at zero and continue without gaps. A negative one is written as a huge number. */

@@ -12,10 +12,10 @@ import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaDeletions } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
-import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { Clock, Effect, Option, Stream } from "effect"
+import { Clock, Effect, Option } from "effect"
 import type { ChunkContext } from "../chunked/ChunkContext.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
+import * as ObjectRemoval from "./ObjectRemoval.ts"
 
 export interface DeletionRequest {
   readonly mediaId: string
@@ -41,7 +41,7 @@ export interface Deletion {
 type Context = Pick<ChunkContext, "encodes" | "record"> & { readonly options: Pick<ChunkContext["options"], "bucket"> }
 
 export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket }, record }: Context) {
-  const storage = yield* ObjectStorage
+  const objects = yield* ObjectRemoval.make(bucket)
   const deletions = yield* Collection.make(mediaDeletions)
   const transcripts = yield* Collection.make(transcriptStates)
 
@@ -53,12 +53,6 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
 
   const find: Deletion["find"] = (mediaId) =>
     Effect.map(deletions.get(mediaId), (document) => Option.getOrUndefined(document)?.value)
-
-  const removeObjects = (prefix: string, isKept: (key: string) => boolean = () => false) =>
-    storage.list(bucket, prefix).pipe(
-      Stream.filter(({ key }) => !isKept(key)),
-      Stream.runForEach(({ key }) => storage.remove({ bucket, key })),
-    )
 
   /** A source file in another place belongs to its publisher. */
   const uploadPrefixes = (mediaId: string, userId: string | undefined, filePath: string | undefined) => {
@@ -116,10 +110,9 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
     const isKept = laterLife(known, generation)
     // The objects go first: the document names the upload, which a repetition needs to find.
     yield* record.markDeleted(mediaId, generation)
-    for (const prefix of [`media/${mediaId}/`, ...uploads]) yield* removeObjects(prefix, isKept)
+    yield* objects.remove(mediaId, [`media/${mediaId}/`, ...uploads], isKept)
     if (isKept === undefined) {
-      yield* removeObjects(`transcripts/${mediaId}/`)
-      yield* removeObjects(`work/transcription/${mediaId}/`)
+      yield* objects.remove(mediaId, [`transcripts/${mediaId}/`, `work/transcription/${mediaId}/`])
       yield* Collection.retryConflicts(transcripts.remove(mediaId))
     }
     for (const attempt of known?.attempts ?? []) {
@@ -133,7 +126,7 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
   })
 
   const removeLateUpload: Deletion["removeLateUpload"] = Effect.fn("Deletion.removeLateUpload")(function* (upload) {
-    for (const prefix of uploadPrefixes(upload.media_id, upload.user_id, upload.file_path)) yield* removeObjects(prefix)
+    yield* objects.remove(upload.media_id, uploadPrefixes(upload.media_id, upload.user_id, upload.file_path))
     const deletion = yield* find(upload.media_id)
     // The owner is known only now, so nothing was reported yet.
     return deletion?.user_id === undefined ? yield* finish(upload.media_id, upload.user_id) : undefined

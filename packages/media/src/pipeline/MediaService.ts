@@ -4,9 +4,6 @@
  * `media.delete_requested` with `media.deleted`. The service runs as long as its Layer; closing the Layer drains it.
  */
 import { availableParallelism } from "node:os"
-import * as Address from "@armoricore/bus/Address"
-import * as ConsumerName from "@armoricore/bus/ConsumerName"
-import { deriveId } from "@armoricore/domain/DeterministicId"
 import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import {
   LongTranscodeRequest,
@@ -20,22 +17,20 @@ import {
 } from "@armoricore/domain/MediaCommand"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
-import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
-import type { StateError } from "@armoricore/state/KeyValue"
-import * as Collection from "@armoricore/state/Collection"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
+import * as Erasure from "@armoricore/worker/erasure/Erasure"
 import { type HandlerContext, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue } from "@armoricore/worker/ResultMessage"
-import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import * as Worker from "@armoricore/worker/Worker"
 import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
 import { Clock, Duration, Effect, Layer } from "effect"
 import { attach } from "../captions/Captions.ts"
 import { requiredEncoders } from "../encode/codecs/Codecs.ts"
 import { ChunkMessage, ConcatMessage, enqueueChunk, enqueueConcat } from "../chunked/ChunkMessages.ts"
+import * as MediaErasure from "./MediaErasure.ts"
+import { deleteMedia, handleCommand, longTranscodeDiscriminator, makeJobs, oneRunDiscriminator } from "./MediaJobs.ts"
 import type { PlayableEvent } from "./PlayableEvent.ts"
 import type { TranscodeOptions } from "./TranscodeOptions.ts"
-import type { DeletionRequest } from "./Deletion.ts"
 import { UploadPipeline } from "./UploadPipeline.ts"
 import type { PublishOutcome } from "./VersionPublisher.ts"
 import * as WorkClass from "./WorkClass.ts"
@@ -53,6 +48,7 @@ export interface Options extends TranscodeOptions, FfmpegPrograms.ProgramOptions
 export const consumedEventTypes: ReadonlyArray<EventType> = [
   "media.uploaded",
   "media.delete_requested",
+  "user.erase_requested",
   "media.failed",
   "media.ready",
   "transcription.complete",
@@ -80,12 +76,8 @@ export const layerNoDeps = ({
   Layer.effectDiscard(
     Effect.gen(function* () {
       const pipeline = yield* UploadPipeline
-      const cancellation = yield* Cancellation
-      const ledger = yield* Ledger
-      const jobs: Jobs = {
-        cancel: (consumer, id, reason) => Collection.retryConflicts(cancellation.cancel(consumer, id, reason)),
-        forget: (consumer, id) => ledger.remove(`${consumer}.${id}`),
-      }
+      const jobs = yield* makeJobs
+      const erasure = yield* Erasure.handler("media", yield* MediaErasure.makeStores(bucket, pipeline, jobs))
       const { concurrency: chunkConcurrency = availableParallelism() } = chunks ?? {}
 
       const partitioned = <A>(workClass: WorkClass.WorkClass, ids: (message: A) => readonly [string, string]) =>
@@ -149,6 +141,7 @@ export const layerNoDeps = ({
           handle: (event) => Effect.as(pipeline.recordFailure(event), []),
           onFailure: () => [],
         }),
+        erasure,
         // Stream and captions are finished in any order, so both events attach the captions that exist.
         on("media.ready", {
           handle: ({ payload }) => Effect.as(attach(bucket, payload.media_id), []),
@@ -249,73 +242,6 @@ const concatChunks = (pipeline: Pipeline) =>
     const outcome = yield* pipeline.concatChunks({ mediaId: media_id, version })
     return outcome._tag === "Rejected" ? [enqueueOneRun(outcome.upload)] : toResults(outcome)
   })
-
-interface Jobs {
-  /** False if the job is decided already. */
-  readonly cancel: (consumer: string, id: string, reason: string) => Effect.Effect<boolean, StateError>
-  /** Removes the recorded results of a job. */
-  readonly forget: (consumer: string, id: string) => Effect.Effect<void, StateError>
-}
-
-/** An upload may be running under the id of its event, of a retry request, or of the long job that either enqueued. */
-const uploadJobs = (eventId: string): ReadonlyArray<readonly [consumer: string, id: string]> => [
-  [ConsumerName.of("media", Address.event("media.uploaded")), eventId],
-  [ConsumerName.of("media", Address.work("media", mediaRetryKind)), eventId],
-  ...[longTranscodeDiscriminator, oneRunDiscriminator].map(
-    (discriminator) =>
-      [
-        ConsumerName.of("media", Address.work("media", longTranscodeKind)),
-        deriveId("work", eventId, "media", longTranscodeKind, discriminator),
-      ] as const,
-  ),
-]
-
-const transcriptionJobs = (eventId: string): ReadonlyArray<readonly [consumer: string, id: string]> => [
-  [ConsumerName.of("ai", Address.event("transcription.requested")), eventId],
-  [ConsumerName.of("ai", Address.work("ai", transcriptRetryKind)), eventId],
-]
-
-/** Cancels all work for the newest upload. */
-const cancelUpload = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs, mediaId: string) {
-  const newest = yield* pipeline.newestUpload(mediaId)
-  if (newest === undefined) return
-  const reason = `The work on ${mediaId} was cancelled by request.`
-  for (const [consumer, id] of uploadJobs(newest.eventId)) yield* jobs.cancel(consumer, id, reason)
-  yield* pipeline.cancelChunks(mediaId, ({ consumer, id }) => jobs.cancel(consumer, id, reason))
-})
-
-const handleCommand = (pipeline: Pipeline, jobs: Jobs) =>
-  Effect.fnUntraced(function* ({ action, media_id: mediaId, requested_at }: MediaCommand, { cause }: HandlerContext) {
-    if (action === "delete") {
-      const requestedAt = requested_at ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-      return yield* deleteMedia(pipeline, jobs, { mediaId, requestedAt, requestId: cause.eventId })
-    }
-    yield* cancelUpload(pipeline, jobs, mediaId)
-    return []
-  })
-
-/** Stops all work on a media, its transcription included, and deletes it. */
-const deleteMedia = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs, request: DeletionRequest) {
-  const { mediaId } = request
-  yield* cancelUpload(pipeline, jobs, mediaId)
-  const causes = yield* pipeline.causes(mediaId)
-  const reason = `The media ${mediaId} was deleted.`
-  for (const [consumer, id] of causes.transcriptions.flatMap(transcriptionJobs)) {
-    yield* jobs.cancel(consumer, id, reason)
-  }
-  const deleted = yield* pipeline.remove(request)
-  // Decided results contain the metadata of the upload. A redelivered message finds that its media is deleted.
-  for (const [consumer, id] of causes.uploads.flatMap(uploadJobs)) {
-    if (!(yield* jobs.cancel(consumer, id, reason))) yield* jobs.forget(consumer, id)
-  }
-  return deleted === undefined ? [] : [emit("media.deleted", deleted)]
-})
-
-/** A short message leads to at most one long job, so the discriminator is constant. */
-const longTranscodeDiscriminator = "long"
-
-/** The long job of an upload whose chunks were rejected. */
-const oneRunDiscriminator = "one-run"
 
 const enqueueOneRun = (upload: EventOf<"media.uploaded">["payload"]) =>
   enqueue(longTranscodeKind, oneRunDiscriminator, { upload } satisfies LongTranscodeRequest)

@@ -16,6 +16,7 @@ import { precedesDeletion } from "@armoricore/domain/MediaState"
 import type { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import * as Collection from "@armoricore/state/Collection"
+import * as Erasure from "@armoricore/worker/erasure/Erasure"
 import * as MediaOwner from "@armoricore/state/MediaOwner"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
@@ -139,6 +140,7 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
   const publishIfCurrent = PlayableEvent.publishIfCurrent(record, (key) => playback.urlFor({ bucket, key }))
   const deletion = yield* Deletion.make(context)
   const transcripts = yield* Collection.make(transcriptStates)
+  const precedesErasure = yield* Erasure.makePrecedesErasure
   const encodeChunk = ChunkWorker.make(context)
   const concatChunks = concat(context)
 
@@ -192,10 +194,11 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     Effect.provide(services),
   )
 
-  /** An upload that waited in the queue while its media was deleted. A retry has the time at which it started. */
+  /** An upload that waited in the queue while its media was deleted, or its user erased. A retry has the time at which it started. */
   const dropIfDeleted = Effect.fnUntraced(function* (event: EventOf<"media.uploaded">) {
     const mediaId = event.payload.media_id
-    if (!precedesDeletion(event.timestamp, yield* deletion.find(mediaId))) return undefined
+    const isErased = yield* precedesErasure(event.payload.user_id, event.timestamp)
+    if (!isErased && !precedesDeletion(event.timestamp, yield* deletion.find(mediaId))) return undefined
     const state = yield* record.find(mediaId)
     // A later upload was faster; its file may be in the same folder.
     if (state !== undefined && state.deleted_at === undefined) return superseded

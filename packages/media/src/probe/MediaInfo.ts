@@ -45,6 +45,8 @@ export const VideoInfo = Schema.Struct({
   /** The display time of the first frame and the end of the last one, in seconds from the start of the file. */
   start: Schema.optional(Schema.Finite),
   end: Schema.optional(Schema.Finite),
+  /** The displayed packets of the file; absent for a photo and if only parts of the file were read. */
+  packets: Schema.optional(Schema.Int),
   /** Bits per second; absent if unknown. */
   bitrate: Schema.optional(Schema.Finite),
   interlaced: Schema.Boolean,

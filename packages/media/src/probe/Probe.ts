@@ -209,7 +209,11 @@ export const probe = Effect.fn("Probe.probe")(function* (
   const video =
     videoStream === undefined
       ? undefined
-      : Report.describeVideo(videoStream, (bytes * 8) / duration, still, measured[0], duration)
+      : {
+          ...Report.describeVideo(videoStream, (bytes * 8) / duration, still, measured[0], duration),
+          // Only a local file is read to its end.
+          packets: still === undefined && typeof source === "string" ? measured[0]?.packets : undefined,
+        }
   if (video !== undefined && Math.min(video.width, video.height) < 16) {
     return yield* failure("too_small", `${video.width}×${video.height}`)
   }

@@ -84,6 +84,25 @@ describe("StreamTimes", () => {
     assert.match(fault(plan(), [[2 ** 64 / 48_000, 10]])?.detail ?? "", /begins at/)
   })
 
+  it("a rendition lacks no frame of the source", () => {
+    const frames = (of: EncodingPlan, count: number) =>
+      StreamTimes.findFault(of, [
+        {
+          folder: "48p",
+          track,
+          init: "init.mp4",
+          segments: [{ name: "0", seconds: 10, start: 0, bytes: 1, frames: count }],
+        },
+      ])
+    assert.isUndefined(frames(plan(), 250))
+    assert.deepStrictEqual(frames(plan(), 160), { detail: "48p has 160 of 250 frames", isMisaligned: false })
+    // Pauses of a recording are filled up to the chosen rate.
+    assert.isUndefined(frames(plan({ packets: 90 }), 250))
+    const copied = plan({ packets: 248 }).with({ passthrough: { video: { keyFrames: "grid" }, audioTracks: [] } })
+    assert.isUndefined(frames(copied, 248))
+    assert.deepStrictEqual(frames(copied, 245), { detail: "48p has 245 of 248 frames", isMisaligned: true })
+  })
+
   it("a fault of a stream with a copied track is repaired by another attempt", () => {
     const copied = plan().with({ passthrough: { audioTracks: [0] } })
     assert.isTrue(fault(copied, [[0, 4]])?.isMisaligned)

@@ -11,10 +11,12 @@ import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as MediaRecord from "@armoricore/media/record/MediaRecord"
 import * as Collection from "@armoricore/state/Collection"
 import { KeyValue } from "@armoricore/state/KeyValue"
+import { erasures } from "@armoricore/state/ErasureStates"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
+import { CdnPurge } from "@armoricore/storage/CdnPurge"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually } from "@armoricore/testing/Eventually"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
@@ -172,6 +174,57 @@ describe.skipIf(isFfmpegMissing)("media.delete_requested", () => {
   )
 })
 
+describe.skipIf(isFfmpegMissing)("user.erase_requested", () => {
+  it.live("removes every media, transcript and unpublished upload of the user, and drops uploads in the queue", () =>
+    Effect.gen(function* () {
+      const results = yield* recordResults
+      const record = yield* MediaRecord.make
+      for (const [id, user] of [
+        ["e1", "u1"],
+        ["e2", "u1"],
+        ["e3", "u2"],
+      ] as const) {
+        const plain = uploaded(id, `s3://media/uploads/${user}/${id}/${canary}.mp4`)
+        yield* record.begin({ ...plain, payload: { ...plain.payload, user_id: user } }, 1, `media/${id}/v1/`, false)
+        yield* putText(`media/${id}/v1/master.m3u8`, canary)
+      }
+      yield* storeTranscript("e4")
+      yield* putText(`uploads/u1/never/${canary}.mp4`, canary)
+      const request: EventOf<"user.erase_requested"> = {
+        event_type: "user.erase_requested",
+        event_id: "00000000-0000-4000-9000-0000000000e1",
+        timestamp: "2026-02-01T12:00:00Z",
+        source: "php-backend",
+        payload: { user_id: "u1" },
+      }
+      yield* publish(request)
+      const progress = yield* Collection.make(erasures)
+      yield* eventually(
+        Effect.map(
+          progress.get(request.event_id),
+          (document) => Option.getOrUndefined(document)?.value.services["media"]?.is_clean === true,
+        ),
+      )
+      const state = Option.getOrThrow(yield* progress.get(request.event_id)).value
+      assert.deepStrictEqual(state.services["media"]?.removed, { media: 3, uploads: 1, quota: 0 })
+      for (const id of ["e1", "e2", "e4", "never"]) assert.deepStrictEqual(yield* tracesOf(id), [])
+      assert.lengthOf(yield* tracesOf("e3"), 2)
+      assert.sameMembers(
+        results.map(({ payload }) => payload.media_id),
+        ["e1", "e2", "e4"],
+      )
+      // An upload of before that waited in its queue.
+      const { processUpload } = yield* UploadPipeline
+      const late = uploaded("e5", yield* storeUpload(`uploads/u1/e5/${canary}.mp4`, new TextEncoder().encode(canary)))
+      assert.strictEqual((yield* processUpload(late, { fencingToken: 1 }))._tag, "Superseded")
+      assert.deepStrictEqual(yield* tracesOf("e5"), [])
+    }).pipe(Effect.provide(service)),
+  )
+})
+
+const tracesOf = (mediaId: string) =>
+  Effect.map(findTraces(mediaId), (traces) => traces.filter((trace) => trace.includes(mediaId)))
+
 const interruption = new TransientError({ dependency: "state", code: "unavailable", message: "it is away" })
 
 /** Ports whose writes and removals fail after `writesLeft` of them. */
@@ -209,8 +262,12 @@ describe("a deletion that is interrupted", () => {
   const request = { mediaId: "m3", requestId: "r1", requestedAt: "2026-02-01T12:00:00Z" }
   const ports = Layer.merge(Layer.fresh(MemoryStorage.layer), Layer.fresh(MemoryState.layer))
 
-  it.effect.each(Array.from({ length: 16 }, (_, index) => index))("after %i writes continues", (writes) =>
+  it.effect.each(Array.from({ length: 20 }, (_, index) => index))("after %i writes continues", (writes) =>
     Effect.gen(function* () {
+      const purged = new Set<string>()
+      const cdn = {
+        purge: (keys: ReadonlyArray<string>) => Effect.sync(() => keys.forEach((key) => purged.add(key))),
+      }
       const record = yield* MediaRecord.make
       const plain = uploaded("m3", `s3://media/uploads/u1/m3/${canary}.mp4`)
       const upload = { ...plain, payload: { ...plain.payload, metadata: { title: canary } } }
@@ -219,15 +276,18 @@ describe("a deletion that is interrupted", () => {
       yield* putText("media/m3/v1/master.m3u8", canary)
       yield* putText("media/m3/v1/captions/en/captions.vtt", canary)
       yield* storeTranscript("m3")
-      const first = yield* deletion.pipe(
+      const withCdn = deletion.pipe(Effect.provideService(CdnPurge, cdn))
+      const first = yield* withCdn.pipe(
         Effect.flatMap(({ remove }) => remove(request)),
         Effect.provide(failingPorts(writes)),
         Effect.result,
       )
-      const { remove } = yield* deletion
+      const { remove } = yield* withCdn
       const deleted = yield* remove(request)
       assert.include(deleted, { media_id: "m3", user_id: "u1" })
       assert.deepStrictEqual(yield* findTraces("m3"), [])
+      assert.includeMembers([...purged], ["media/m3/v1/master.m3u8", "media/m3/v1/captions/en/captions.vtt"])
+      assert.isFalse([...purged].some((key) => key.startsWith("uploads/")))
       if (first._tag === "Success") assert.deepStrictEqual(first.success, deleted)
       // The same request again reports the same deletion.
       assert.deepStrictEqual(yield* remove(request), deleted)

@@ -3,6 +3,8 @@ import { createServer } from "node:http"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { extname, join, normalize } from "node:path"
+import { fileURLToPath } from "node:url"
+import { gunzipSync } from "node:zlib"
 import { Effect, FileSystem } from "effect"
 import { chromium } from "playwright-core"
 
@@ -11,6 +13,11 @@ const players: Readonly<Record<string, string>> = {
   "/hls.js": require.resolve("hls.js/dist/hls.min.js"),
   "/dash.js": require.resolve("dashjs"),
 }
+/** Released files of older series, packed: each npm package has 30 MB. */
+export const olderHls: Readonly<Record<string, string>> = {
+  "1.5": fileURLToPath(new URL("../fixtures/players/hls-1.5.20.min.js.gz", import.meta.url)),
+  "1.6": fileURLToPath(new URL("../fixtures/players/hls-1.6.16.min.js.gz", import.meta.url)),
+}
 const types: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
   ".m3u8": "application/vnd.apple.mpegurl",
@@ -18,7 +25,9 @@ const types: Readonly<Record<string, string>> = {
   ".vtt": "text/vtt",
   ".jpg": "image/jpeg",
 }
-const page = `<!doctype html><meta charset="utf-8"><title>player</title><script src="/hls.js"></script><script src="/dash.js"></script>
+const page = (
+  hls: string,
+) => `<!doctype html><meta charset="utf-8"><title>player</title><script src="${hls}"></script><script src="/dash.js"></script>
 <body style="margin:0;background:#222"><video id="video" muted style="width:640px;height:360px"></video><canvas id="preview"></canvas>`
 
 /** The address of a server over `folder`, until the scope closes. */
@@ -29,12 +38,17 @@ export const servePlayer = (folder: string) =>
         () =>
           new Promise<ReturnType<typeof createServer>>((resolve) => {
             const server = createServer((request, response) => {
-              const path = decodeURIComponent((request.url ?? "/").split("?")[0] ?? "/")
+              const url = new URL(request.url ?? "/", "http://localhost")
+              const path = decodeURIComponent(url.pathname)
+              const version = url.searchParams.get("hls")
+              const older = /^\/hls-(.*)\.js$/.exec(path)?.[1]
               const type = path === "/" ? "text/html" : (types[extname(path)] ?? "video/mp4")
               const body =
                 path === "/"
-                  ? Promise.resolve(Buffer.from(page))
-                  : readFile(players[path] ?? join(folder, normalize(path)))
+                  ? Promise.resolve(Buffer.from(page(version === null ? "/hls.js" : `/hls-${version}.js`)))
+                  : older === undefined
+                    ? readFile(players[path] ?? join(folder, normalize(path)))
+                    : readFile(olderHls[older] ?? path).then((bytes) => gunzipSync(bytes))
               body.then(
                 (bytes) => response.writeHead(200, { "content-type": type }).end(bytes),
                 () => response.writeHead(404).end(),

@@ -20,7 +20,7 @@ export const service = Layer.unwrap(
 ).pipe(Layer.provideMerge(Layer.mergeAll(Testing.layer, playbackUrls)), Layer.provideMerge(programs))
 
 export const publish = Effect.fnUntraced(function* (
-  message: EventOf<"media.uploaded"> | EventOf<"media.delete_requested">,
+  message: EventOf<"media.uploaded"> | EventOf<"media.delete_requested"> | EventOf<"user.erase_requested">,
 ) {
   const bus = yield* EventBus
   const body = new TextEncoder().encode(JSON.stringify(message))

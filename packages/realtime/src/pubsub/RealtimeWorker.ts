@@ -4,13 +4,18 @@
  * moderation removes messages from the history and broadcasts the removal. All handlers are idempotent: history and inbox
  * store an id once, and a second removal changes nothing.
  */
+import type { RealtimeAdmin } from "../admin/RealtimeAdmin.ts"
 import * as Topic from "../channel/Topic.ts"
+import * as RealtimeErasure from "../erasure/RealtimeErasure.ts"
+import type { History } from "@armoricore/history/History"
+import * as Erasure from "@armoricore/worker/erasure/Erasure"
 import type { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, PermanentError, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { type AnyEvent, type EventType, socketEventName } from "@armoricore/domain/EventRegistry"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserInbox } from "@armoricore/state/UserInbox"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
 import * as Worker from "@armoricore/worker/Worker"
@@ -28,24 +33,24 @@ export const consumedTypes: ReadonlyArray<EventType> = [
   "device.token_invalid",
   "device.token_restored",
   "moderation.flagged",
+  "user.erase_requested",
 ]
 
-export const layer: Layer.Layer<
-  never,
-  TransientError | ConfigurationError,
-  EventBus | Inboxes | KeyValue | Ledger | RoomLog | Topics
-> = Layer.effectDiscard(
+type Dependencies = EventBus | History | Inboxes | KeyValue | Ledger | RealtimeAdmin | RoomLog | Topics
+
+export const layer: Layer.Layer<never, TransientError | ConfigurationError, Dependencies> = Layer.effectDiscard(
   Effect.gen(function* () {
     const userLocks = yield* RcMap.make({ lookup: (_userId: string) => Semaphore.make(1) })
-    yield* Worker.run<Inboxes | RoomLog | Topics | UserDevices>("realtime", [
+    yield* Worker.run<History | Inboxes | RoomLog | Topics | UserDevices>("realtime", [
       ...storedUserEventTypes.map((type) => storeUserEvent(type, userLocks)),
       UserRegistries.storeInboxItem(userLocks),
       UserRegistries.removeInvalidDevice,
       UserRegistries.restoreDevice,
       applyModeration,
+      yield* Erasure.handler("realtime", yield* RealtimeErasure.makeStores, { isCoordinator: true }),
     ])
   }),
-).pipe(Layer.provide(UserDevices.layer))
+).pipe(Layer.provide([UserDevices.layer, UserInbox.layer]))
 
 const concurrency = 16
 
@@ -57,7 +62,7 @@ const concurrency = 16
 const storeUserEvent = (
   type: StoredUserEventType,
   userLocks: RcMap.RcMap<string, Semaphore.Semaphore>,
-): Handler<RoomLog> => {
+): Handler<History | RoomLog> => {
   const handler = on(type, {
     concurrency,
     // The history stores an event id once.
@@ -97,6 +102,8 @@ const appendUserEvent = Effect.fnUntraced(function* (
       Effect.catchTag("ChannelError", () => Effect.void),
       userLock.withPermits(1),
     )
+  if (event.event_type === "media.deleted")
+    yield* RealtimeErasure.removeMediaEvents(payload.user_id, event.payload.media_id, event_id)
 }, Effect.scoped)
 
 const applyModeration: Handler<RoomLog | Topics> = on("moderation.flagged", {

@@ -25,6 +25,11 @@ export const encode = ({ event, payload, droppable }: StoredEntry): Uint8Array =
 // Every item of a room's history was written by `encode`.
 const parse = (text: string): StoredEntry => JSON.parse(text) as StoredEntry
 
+/** The payload of a stored entry, without `seq`. */
+export const payloadOf = (body: Uint8Array): Readonly<Record<string, unknown>> => ({
+  ...parse(decoder.decode(body)).payload,
+})
+
 export const decode = ({ seq, body }: HistoryItem): LogEntry => {
   const { event, payload } = parse(decoder.decode(body))
   return { event, seq, payload: { ...payload, seq } }

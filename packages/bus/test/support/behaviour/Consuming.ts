@@ -26,6 +26,28 @@ export const consumingBehaviour = ({ lacks, test, testShared }: BehaviourTests):
       assert.strictEqual(text((yield* two.next).body), "x")
     }))
 
+  test("removes matching events that every consumer has handled", (bus) =>
+    Effect.gen(function* () {
+      const one = yield* collect(bus, { name: "one" })
+      const two = yield* collect(bus, { name: "two", from: "all-events" })
+      yield* bus.consume(options({ name: "slow", from: Address.event("media.failed") }), () =>
+        Effect.succeed(retry("1 hour")),
+      )
+      const slow = yield* collect(bus, { name: "other", from: Address.event("media.failed") })
+      yield* send(bus, "canary waits", Address.event("media.failed"))
+      for (const body of ["canary 1", "canary 2 stays", "other"]) yield* send(bus, body)
+      yield* slow.next
+      for (const { next } of [one, one, one, two, two, two, two]) yield* next
+      yield* eventually(
+        Effect.map(Effect.all([one.consumer.depth, two.consumer.depth]), (depths) =>
+          depths.every(({ inFlight, pending }) => inFlight + pending === 0),
+        ),
+      )
+      const remove = bus.removeHandled("canary", (body) => !text(body).endsWith("stays"))
+      assert.strictEqual(yield* remove, lacks.history === undefined ? 1 : 0)
+      assert.strictEqual(yield* remove, 0)
+    }))
+
   test("never runs more handlers than its concurrency", (bus) =>
     Effect.gen(function* () {
       let running = 0

@@ -1,0 +1,94 @@
+/** The stores of `notify` with data of users. A new one is one more entry here. */
+import * as Address from "@armoricore/bus/Address"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
+import type { NotificationState } from "@armoricore/domain/NotificationState"
+import * as Collection from "@armoricore/state/Collection"
+import { aliasKeyOf, deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { SuppressionList } from "@armoricore/state/SuppressionList"
+import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
+import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { Effect } from "effect"
+
+export const makeStores = Effect.gen(function* () {
+  const notifications = yield* Collection.make(notificationStates)
+  const mailbox = yield* Collection.make(inboxMessages)
+  const suppressions = yield* SuppressionList
+  const state = yield* KeyValue
+  const ledger = yield* Ledger
+  /** Deliveries, push batches and aliases have different schemas, so they are removed by their keys. */
+  const removeParts = Effect.fnUntraced(function* (prefix: string) {
+    for (;;) {
+      const entries = yield* state.list(deliveryStates.bucket, { prefix, limit: partsPage })
+      for (const { key } of entries) yield* Collection.retryConflicts(state.remove(deliveryStates.bucket, key))
+      if (entries.length < partsPage) return
+    }
+  })
+
+  /** The parts go first: the notification names them, which a repetition needs to find. */
+  const removeNotification = Effect.fnUntraced(function* (notification: NotificationState) {
+    const { notification_id: id, source_event_id: eventId } = notification
+    yield* removeParts(`${id}.`)
+    yield* removeParts(aliasKeyOf(eventId))
+    yield* ledger.remove(`${requestConsumer}.${eventId}`)
+    yield* Collection.retryConflicts(notifications.remove(id))
+  })
+
+  const ofNotifications: ErasureStore = {
+    name: "notifications",
+    erase: Effect.fn("NotifyErasure.notifications")(function* ({ userId }) {
+      let removed = 0
+      yield* Collection.forEach(notifications, ({ value }) =>
+        value.user_id === userId
+          ? Effect.andThen(
+              removeNotification(value),
+              Effect.sync(() => void removed++),
+            )
+          : Effect.void,
+      )
+      return removed
+    }),
+  }
+
+  /** Before the notifications, which name the addresses. */
+  const ofSuppressions: ErasureStore = {
+    name: "suppression_reasons",
+    erase: Effect.fn("NotifyErasure.suppressions")(function* ({ userId }) {
+      let removed = 0
+      yield* Collection.forEach(notifications, ({ value }) =>
+        Effect.gen(function* () {
+          if (value.user_id !== userId) return
+          for (const { target } of value.deliveries) {
+            if (target.channel !== "email") continue
+            // An invalid address has no entry.
+            removed += yield* Effect.catchTag(suppressions.forgetEvidence(target.address), "PermanentError", () =>
+              Effect.succeed(0),
+            )
+          }
+        }),
+      )
+      return removed
+    }),
+  }
+
+  const ofMailbox: ErasureStore = {
+    name: "mailbox",
+    erase: Effect.fn("NotifyErasure.mailbox")(function* ({ userId }) {
+      let removed = 0
+      yield* Collection.forEach(mailbox, ({ key, value }) =>
+        value.user_id === userId
+          ? Effect.andThen(
+              Collection.retryConflicts(mailbox.remove(key)),
+              Effect.sync(() => void removed++),
+            )
+          : Effect.void,
+      )
+      return removed
+    }),
+  }
+
+  return [ofSuppressions, ofNotifications, ofMailbox] satisfies ReadonlyArray<ErasureStore>
+}).pipe(Effect.provide(SuppressionList.layer))
+
+const partsPage = 200
+const requestConsumer = ConsumerName.of("notify", Address.event("notification.requested"))

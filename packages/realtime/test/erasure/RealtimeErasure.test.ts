@@ -1,0 +1,88 @@
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserInbox } from "@armoricore/state/UserInbox"
+import type { ErasureRequest } from "@armoricore/worker/erasure/ErasureStore"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { RealtimeAdmin } from "../../src/admin/RealtimeAdmin.ts"
+import * as RealtimeErasure from "../../src/erasure/RealtimeErasure.ts"
+import { Topics } from "../../src/pubsub/Topics.ts"
+import * as RoomEntry from "../../src/rooms/RoomEntry.ts"
+
+const admin = Layer.mock(RealtimeAdmin, {
+  sockets: () => Effect.succeed({ items: [], truncated: false, unresponsive: [] }),
+  ban: () => Effect.void,
+})
+const layer = Layer.mergeAll(
+  MemoryHistory.layer(),
+  MemoryBus.layer,
+  Topics.layer,
+  admin,
+  UserInbox.layer,
+  UserDevices.layer,
+).pipe(Layer.provideMerge(MemoryState.layer))
+
+const append = Effect.fnUntraced(function* (room: string, id: string, payload: object) {
+  const body = RoomEntry.encode({ event: "new_message", payload: { id, ...payload }, droppable: false })
+  yield* (yield* History).append(room, id, body)
+})
+const idsIn = Effect.fnUntraced(function* (room: string) {
+  const { items } = yield* (yield* History).read(room, { limit: 100 })
+  return items.map(({ id }) => id)
+})
+
+describe("RealtimeErasure", () => {
+  it.effect("removes a user's messages in every room and the user's events, and tells the subscribers", () =>
+    Effect.gen(function* () {
+      const topics = yield* Topics
+      const seen: Array<unknown> = []
+      topics.subscribe("chat:room:a", { receive: ({ event, payload }) => void seen.push([event, payload]) })
+      yield* append("chat:room:a", "1", { user_id: "é u", content: "x" })
+      yield* append("chat:room:a", "2", { user_id: "u2", content: `"user_id":"é u"`, metadata: { user_id: "é u" } })
+      yield* append("comments:stream:s", "3", { user_id: "é u", content: "x" })
+      yield* append("user:é u", "4", { user_id: "é u", media_id: "m1" })
+      const stores = yield* RealtimeErasure.makeStores
+      const erase = (of: ErasureRequest) =>
+        Effect.all(stores.filter(({ name }) => name === "messages").map((store) => store.erase(of)))
+      const request = { userId: "é u", requestId: "r", requestedAt: "", publish: () => Effect.void }
+      assert.deepStrictEqual(yield* erase(request), [3])
+      assert.deepStrictEqual(yield* erase(request), [0])
+      assert.deepStrictEqual(yield* idsIn("chat:room:a"), ["2"])
+      assert.deepStrictEqual(yield* idsIn("comments:stream:s"), [])
+      assert.deepStrictEqual(yield* idsIn("user:é u"), [])
+      assert.deepStrictEqual(seen, [["message_removed", { id: "1", reason: "erased" }]])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("removes the inbox and the devices", () =>
+    Effect.gen(function* () {
+      const inbox = yield* UserInbox
+      const devices = yield* UserDevices
+      const item = { id: "i1", title: "t", text: "t", data: {}, created_at: new Date(0).toISOString() }
+      yield* inbox.add("u1", item)
+      yield* devices.register("u1", { device_id: "d1", platform: "android", token: "t1" })
+      const stores = yield* RealtimeErasure.makeStores
+      const pass = Effect.forEach(
+        stores.filter(({ name }) => name === "inbox" || name === "devices"),
+        ({ erase }) => erase({ userId: "u1", requestId: "r", requestedAt: "", publish: () => Effect.void }),
+      )
+      assert.deepStrictEqual(yield* pass, [1, 1])
+      assert.deepStrictEqual(yield* pass, [0, 0])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("removes the events of a deleted media from its owner's history", () =>
+    Effect.gen(function* () {
+      for (let index = 0; index < 250; index++)
+        yield* append("user:u1", `e${index}`, { user_id: "u1", media_id: index % 2 === 0 ? "m1" : "m2" })
+      yield* append("user:u1", "deleted", { user_id: "u1", media_id: "m1" })
+      yield* RealtimeErasure.removeMediaEvents("u1", "m1", "deleted")
+      const left = yield* (yield* History).read("user:u1", { limit: 300 })
+      assert.lengthOf(left.items, 126)
+      assert.strictEqual(left.items.at(-1)?.id, "deleted")
+    }).pipe(Effect.provide(layer)),
+  )
+})
