@@ -35,6 +35,7 @@ const history = Layer.effect(
       append: (room, id, body) => failing(outage, memory.append(room, id, body)),
       read: (room, page) => failing(outage, memory.read(room, page)),
       remove: (room, id) => failing(outage, memory.remove(room, id)),
+      removeMatching: memory.removeMatching,
       subscribe: memory.subscribe,
       setup: memory.setup,
     }

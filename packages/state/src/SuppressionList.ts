@@ -58,11 +58,6 @@ export class SuppressionList extends Context.Service<
      * does not replace it. `PermanentError` codes `invalid_address`, `invalid_category`.
      */
     readonly add: (subject: Subject, addition: Addition) => Effect.Effect<Entry, StateError | PermanentError>
-    /**
-     * Removes what the entries of an address quote: the reply or report, and the delivery. The address stays suppressed.
-     * Returns the number of changed entries.
-     */
-    readonly forgetEvidence: (address: string) => Effect.Effect<number, StateError | PermanentError>
     /** Returns false if there is no such entry. `PermanentError` code `invalid_address`, `invalid_category`. */
     readonly remove: (subject: Subject) => Effect.Effect<boolean, StateError | PermanentError>
   }
@@ -140,17 +135,6 @@ const make = Effect.gen(function* () {
         Option.map(({ key, value }) => entryOf(key, value)),
       ),
     add,
-    forgetEvidence: Effect.fn("SuppressionList.forgetEvidence")(function* (address) {
-      const { hash } = yield* resolve({ address })
-      const entries = yield* documents.list({ prefix: keyOf(hash), limit: pageSize })
-      const quoting = entries.filter(({ value }) => value.evidence !== undefined || value.delivery_id !== undefined)
-      for (const { key } of quoting) {
-        yield* documents.modifyOrRetry(key, (found) =>
-          Effect.succeed([undefined, Option.map(found, ({ value }) => withoutEvidence(value))] as const),
-        )
-      }
-      return quoting.length
-    }),
     remove: Effect.fn("SuppressionList.remove")(function* (subject: Subject) {
       const { category, hash } = yield* resolve(subject)
       const key = keyOf(hash, category)
@@ -160,6 +144,23 @@ const make = Effect.gen(function* () {
     }),
   })
 })
+
+/**
+ * For the erasure of a user: removes what the entries of an address quote, which is the reply or report and the delivery. The
+ * address stays suppressed. Returns the number of changed entries.
+ */
+export const makeForgetEvidence = Effect.map(Collection.make(suppressions), (documents) =>
+  Effect.fn("SuppressionList.forgetEvidence")(function* (address: string): Effect.fn.Return<number, StateError> {
+    const entries = yield* documents.list({ prefix: keyOf(hashOfAddress(address)), limit: pageSize })
+    const quoting = entries.filter(({ value }) => value.evidence !== undefined || value.delivery_id !== undefined)
+    for (const { key } of quoting) {
+      yield* documents.modifyOrRetry<void>(key, (found) =>
+        Effect.succeed([undefined, Option.map(found, ({ value }) => withoutEvidence(value))] as const),
+      )
+    }
+    return quoting.length
+  }),
+)
 
 const resolve = ({ address, category, hash }: Subject) => {
   if (category !== undefined && !/^[a-z0-9_-]{1,64}$/.test(category)) {

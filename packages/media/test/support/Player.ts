@@ -69,7 +69,7 @@ export const servePlayer = (folder: string) =>
   )
 
 const flags =
-  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required"
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required --disable-background-media-suspend"
 
 /** A browser with a profile of its own. */
 export const launchBrowser = Effect.fnUntraced(function* (executablePath: string) {

@@ -5,7 +5,7 @@ import type { NotificationState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import { aliasKeyOf, deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
 import { KeyValue } from "@armoricore/state/KeyValue"
-import { SuppressionList } from "@armoricore/state/SuppressionList"
+import { makeForgetEvidence } from "@armoricore/state/SuppressionList"
 import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { Effect } from "effect"
@@ -13,7 +13,7 @@ import { Effect } from "effect"
 export const makeStores = Effect.gen(function* () {
   const notifications = yield* Collection.make(notificationStates)
   const mailbox = yield* Collection.make(inboxMessages)
-  const suppressions = yield* SuppressionList
+  const forgetEvidence = yield* makeForgetEvidence
   const state = yield* KeyValue
   const ledger = yield* Ledger
   /** Deliveries, push batches and aliases have different schemas, so they are removed by their keys. */
@@ -60,10 +60,7 @@ export const makeStores = Effect.gen(function* () {
           if (value.user_id !== userId) return
           for (const { target } of value.deliveries) {
             if (target.channel !== "email") continue
-            // An invalid address has no entry.
-            removed += yield* Effect.catchTag(suppressions.forgetEvidence(target.address), "PermanentError", () =>
-              Effect.succeed(0),
-            )
+            removed += yield* forgetEvidence(target.address)
           }
         }),
       )
@@ -88,7 +85,7 @@ export const makeStores = Effect.gen(function* () {
   }
 
   return [ofSuppressions, ofNotifications, ofMailbox] satisfies ReadonlyArray<ErasureStore>
-}).pipe(Effect.provide(SuppressionList.layer))
+})
 
 const partsPage = 200
 const requestConsumer = ConsumerName.of("notify", Address.event("notification.requested"))

@@ -40,19 +40,19 @@ describe("RealtimeErasure", () => {
       const topics = yield* Topics
       const seen: Array<unknown> = []
       topics.subscribe("chat:room:a", { receive: ({ event, payload }) => void seen.push([event, payload]) })
-      yield* append("chat:room:a", "1", { user_id: "é u", content: "x" })
-      yield* append("chat:room:a", "2", { user_id: "u2", content: `"user_id":"é u"`, metadata: { user_id: "é u" } })
-      yield* append("comments:stream:s", "3", { user_id: "é u", content: "x" })
-      yield* append("user:é u", "4", { user_id: "é u", media_id: "m1" })
+      yield* append("chat:room:a", "1", { user_id: "é:u", content: "x" })
+      yield* append("chat:room:a", "2", { user_id: "u2", content: `"user_id":"é:u"`, metadata: { user_id: "é:u" } })
+      yield* append("comments:stream:s", "3", { user_id: "é:u", content: "x" })
+      yield* append("user:é:u", "4", { user_id: "é:u", media_id: "m1" })
       const stores = yield* RealtimeErasure.makeStores
       const erase = (of: ErasureRequest) =>
         Effect.all(stores.filter(({ name }) => name === "messages").map((store) => store.erase(of)))
-      const request = { userId: "é u", requestId: "r", requestedAt: "", publish: () => Effect.void }
+      const request = { userId: "é:u", requestId: "r", requestedAt: "", publish: () => Effect.void }
       assert.deepStrictEqual(yield* erase(request), [3])
       assert.deepStrictEqual(yield* erase(request), [0])
       assert.deepStrictEqual(yield* idsIn("chat:room:a"), ["2"])
       assert.deepStrictEqual(yield* idsIn("comments:stream:s"), [])
-      assert.deepStrictEqual(yield* idsIn("user:é u"), [])
+      assert.deepStrictEqual(yield* idsIn("user:é:u"), [])
       assert.deepStrictEqual(seen, [["message_removed", { id: "1", reason: "erased" }]])
     }).pipe(Effect.provide(layer)),
   )
