@@ -61,8 +61,8 @@ describe("RealtimeErasure", () => {
     Effect.gen(function* () {
       const inbox = yield* UserInbox
       const devices = yield* UserDevices
-      const item = { id: "i1", title: "t", text: "t", data: {}, created_at: new Date(0).toISOString() }
-      yield* inbox.add("u1", item)
+      const item = { id: "i1", notification_id: "n1", title: "t", body: "b", data: {} }
+      yield* inbox.add("u1", { ...item, created_at: new Date(0).toISOString() })
       yield* devices.register("u1", { device_id: "d1", platform: "android", token: "t1" })
       const stores = yield* RealtimeErasure.makeStores
       const pass = Effect.forEach(
