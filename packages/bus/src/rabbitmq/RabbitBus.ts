@@ -31,7 +31,7 @@ import * as RabbitTopology from "./RabbitTopology.ts"
 const make = Effect.fnUntraced(function* (options: RabbitOptions) {
   const connection = yield* RabbitConnection.make(options)
   const publisher = yield* RabbitPublisher.make(connection)
-  const delay = RabbitDelayQueues.make(connection, publisher)
+  const delay = RabbitDelayQueues.make(connection, publisher, options)
   const ensureMutex = yield* Semaphore.make(1)
   let ensured = 0
   // Once per connection: after a reconnect the broker may be another one, or empty.

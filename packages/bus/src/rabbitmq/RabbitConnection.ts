@@ -18,8 +18,11 @@ export interface RabbitConnection {
   readonly connected: Effect.Effect<void, ConfigurationError>
   /** Increases with each connection: state learnt on an earlier connection may be outdated. */
   readonly epoch: () => number
-  /** A channel that closes with the scope. An error on it calls `onClose` and affects no other channel. */
-  readonly channel: (onClose?: () => void) => Effect.Effect<Channel, RabbitRequestError, Scope.Scope>
+  /**
+   * A channel that closes with the scope. An error on it calls `onClose` and affects no other channel. `onClose` may run
+   * before the caller has the channel.
+   */
+  readonly channel: (onClose?: (channel: Channel) => void) => Effect.Effect<Channel, RabbitRequestError, Scope.Scope>
   /** Uses a channel for one operation, because RabbitMQ closes a channel when it refuses a request. */
   readonly withChannel: <A>(
     resource: string,
@@ -109,7 +112,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
     return Effect.timeoutOrElse(connected, { duration: firstConnectTimeout, orElse: () => Effect.fail(notConnected()) })
   })
 
-  const acquire = (onClose: () => void): Effect.Effect<Channel, RabbitRequestError> =>
+  const acquire = (onClose: (channel: Channel) => void): Effect.Effect<Channel, RabbitRequestError> =>
     Effect.andThen(
       available,
       Effect.tryPromise({
@@ -121,7 +124,9 @@ export const make = Effect.fnUntraced(function* (options: RabbitOptions) {
             if (amqpErrorCode(cause) === "RESOURCE_LOCKED") return
             fork(Effect.logWarning(`RabbitMQ closed a channel: ${String(cause)}`))
           })
-          channel.once("close", onClose)
+          channel.once("close", () => onClose(channel))
+          // It emits no second event.
+          if (!channel.active) onClose(channel)
           return channel
         },
         catch: errorFrom("connection"),

@@ -7,6 +7,8 @@ import { Clock, Effect, Semaphore } from "effect"
 import type { RabbitConnection } from "./RabbitConnection.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { exchanges } from "./RabbitNames.ts"
+import { newQueueDelay, type RabbitOptions } from "./RabbitOptions.ts"
+import { isMissing } from "./RabbitTopology.ts"
 import type { Publisher } from "./RabbitPublisher.ts"
 
 const delayMillis: ReadonlyArray<number> = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000].flatMap((decade) =>
@@ -14,28 +16,20 @@ const delayMillis: ReadonlyArray<number> = [10, 100, 1_000, 10_000, 100_000, 1_0
 )
 const maxDelayMillis = delayMillis.at(-1) ?? 0
 
-/**
- * A quorum queue created less than half a second before the broker is killed can be lost with its messages. A new queue
- * is therefore not used before that time has passed; the original stays unacknowledged.
- */
-const newQueueDelay = "1 second"
-
 /** The delay of the queue, and the remainder of a longer delay. */
 export const delayStep = (millis: number): { readonly length: number; readonly remaining: number } => {
   const length = delayMillis.find((candidate) => candidate >= millis) ?? maxDelayMillis
   return { length, remaining: Math.max(0, Math.ceil(millis) - length) }
 }
 
-export const make = (connection: RabbitConnection, publisher: Publisher) => {
+export const make = (connection: RabbitConnection, publisher: Publisher, options: RabbitOptions) => {
   let epoch = 0
   const known = new Set<number>()
   const declareMutex = Semaphore.makeUnsafe(1)
   const declare = Effect.fnUntraced(function* (length: number) {
     const queue = `${exchanges.delay}.${length}`
     const resource = `queue ${queue}`
-    const there = yield* Effect.result(
-      connection.withChannel(resource, (channel) => channel.queueDeclare({ queue, passive: true })),
-    )
+    const isNew = yield* isMissing(connection, queue)
     yield* connection.withChannel(resource, async (channel) => {
       await channel.queueDeclare({
         queue,
@@ -50,7 +44,8 @@ export const make = (connection: RabbitConnection, publisher: Publisher) => {
       })
       await channel.queueBind({ queue, exchange: exchanges.delay, routingKey: `${length}.#` })
     })
-    if (there._tag === "Failure") yield* Effect.sleep(newQueueDelay)
+    // The original stays unacknowledged meanwhile.
+    if (isNew) yield* Effect.sleep(newQueueDelay(options))
     known.add(length)
   })
   const ensure = (length: number) =>

@@ -39,6 +39,12 @@ export const errorFrom =
           `RabbitMQ rejected a message for the ${resource}: a queue is full; wait until it drains or raise its limit`,
           cause,
         )
+      case "INTERNAL_ERROR":
+        return transientError(
+          "unavailable",
+          `RabbitMQ failed with an internal error (${resource}); its log has the reason`,
+          cause,
+        )
       case "TIMEOUT":
         return transientError("timeout", `RabbitMQ did not answer in time (${resource})`, cause)
       default:

@@ -1,6 +1,6 @@
 /** Connection options of RabbitMQ, and their translation into the client's options. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import { Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import type { ConnectionOptions } from "rabbitmq-client"
 
 export interface RabbitOptions {
@@ -15,7 +15,15 @@ export interface RabbitOptions {
    * GiB.
    */
   readonly maxBytes?: number
+  /**
+   * How long a new queue waits before its first message. Default 1 s: RabbitMQ writes its register of quorum queues half a
+   * second late, and a queue that it forgets in a crash loses its messages and stays without a leader. A test whose
+   * broker does not crash sets 0.
+   */
+  readonly newQueueDelay?: Duration.Input
 }
+
+export const newQueueDelay = ({ newQueueDelay: given }: RabbitOptions): Duration.Input => given ?? "1 second"
 
 /** The server addresses without credentials. */
 export const redactedServers = ({ servers }: RabbitOptions): string =>

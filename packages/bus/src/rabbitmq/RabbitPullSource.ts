@@ -9,7 +9,7 @@
  * - The queue is deleted: the broker cancels the consumer, which declares its queue again.
  * - RabbitMQ has no in-progress signal: heartbeats detect a dead link, and `consumer_timeout` limits long handlers.
  */
-import { Clock, Effect, Exit, Latch, Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Latch, Scope } from "effect"
 import type { Channel } from "rabbitmq-client"
 import * as ConsumerLoop from "../ConsumerLoop.ts"
 import type { ConsumerOptions } from "../EventBus.ts"
@@ -22,6 +22,8 @@ import { consumerQueue } from "./RabbitNames.ts"
 
 const minPollDelay = 10
 const maxPollDelay = 500
+const silenceBeforeWarning = "10 seconds"
+const failedDelayPause = "1 second"
 
 interface BufferedMessage {
   readonly message: RabbitMessage.Received
@@ -62,15 +64,20 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
     return former === undefined ? Effect.void : Scope.close(former.scope, Exit.void)
   })
 
+  const warnOfSilence = Effect.andThen(
+    Effect.sleep(silenceBeforeWarning),
+    Effect.logWarning(
+      `RabbitMQ does not answer for the queue ${queue}. A quorum queue without a leader is silent: see it with "rabbitmq-queues quorum_status ${queue}", and restart the broker if it has none`,
+    ),
+  )
+
   const connect = Effect.gen(function* () {
     if (session?.channel.active === true) return session.channel
     yield* close
     // Stopping does not wait for a broker that is unreachable.
     yield* Effect.interruptible(Effect.andThen(connection.connected, ensure))
     const scope = yield* Scope.make()
-    const channel: Channel = yield* connection
-      .channel(() => dropBuffered(channel))
-      .pipe(Effect.provideService(Scope.Scope, scope))
+    const channel = yield* connection.channel(dropBuffered).pipe(Effect.provideService(Scope.Scope, scope))
     const onMessage = (message: RabbitMessage.Received) => {
       if (stopped) return void (channel.active && channel.basicNack({ deliveryTag: message.deliveryTag }))
       buffer.push({ message, channel })
@@ -80,6 +87,8 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
       session = undefined
       arrived.openUnsafe()
     })
+    // A shorter limit would not help: RabbitMQ gives up after a minute, and closes the connection of every consumer then.
+    const slow = yield* Effect.forkIn(Effect.interruptible(warnOfSilence), scope)
     const tag = yield* Effect.tryPromise({
       try: async () => {
         if (hasSharedPermits) return ""
@@ -88,6 +97,7 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
       },
       catch: errorFrom(resource),
     }).pipe(Effect.onError(() => Scope.close(scope, Exit.void)))
+    yield* Fiber.interrupt(slow)
     session = { channel, scope, tag }
     return channel
   }).pipe(Effect.uninterruptible)
@@ -104,7 +114,10 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
   const nack = (here: BufferedMessage, requeue = true) =>
     settle(here, (channel, deliveryTag) => channel.basicNack({ deliveryTag, requeue }))
 
-  /** The delayed copy is stored first, then the original is acknowledged. */
+  /**
+   * The delayed copy is stored first, then the original is acknowledged. A copy that cannot be stored returns the original
+   * to its queue: left unsettled, it would occupy a slot until the channel closes.
+   */
   const redeliverLater = (
     here: BufferedMessage,
     deliveries: number,
@@ -116,7 +129,14 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
       Effect.tap((now) =>
         Effect.sync(() => inFlight.delayed(RabbitMessage.stored(here.message, now).arrivedAt, now + millis)),
       ),
-      Effect.andThen(ack(here)),
+      Effect.matchEffect({
+        onSuccess: () => ack(here),
+        onFailure: (error) =>
+          Effect.logWarning(`Consumer ${options.name} cannot delay a message, and returns it to its queue`, error).pipe(
+            Effect.andThen(Effect.sleep(failedDelayPause)),
+            Effect.andThen(nack(here)),
+          ),
+      }),
     )
 
   const lease = Effect.fnUntraced(function* (here: BufferedMessage) {
@@ -166,9 +186,9 @@ export const make = Effect.fnUntraced(function* (parameters: PullSourceOptions) 
       pollDelay = messages.length > 0 ? 0 : Math.min(maxPollDelay, Math.max(minPollDelay, pollDelay * 2))
       const found: Array<ConsumerLoop.LeasedMessage> = []
       for (const message of messages) {
-        // A message that could not be delayed stays unsettled and is redelivered when the channel closes.
+        // Its channel is closed: RabbitMQ redelivers it.
         const some = yield* Effect.catch(lease(message), (error) =>
-          Effect.as(Effect.logWarning(`Consumer ${options.name} cannot delay a message`, error), []),
+          Effect.as(Effect.logWarning(`Consumer ${options.name} cannot settle a message`, error), []),
         )
         found.push(...some)
       }

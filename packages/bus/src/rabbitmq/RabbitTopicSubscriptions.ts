@@ -97,6 +97,8 @@ export const make = Effect.fnUntraced(function* (
       subscribed = yield* Deferred.make<void, RabbitRequestError>()
     } else if (opened.failure._tag === "ConfigurationError") {
       yield* Deferred.fail(subscribed, opened.failure)
+      // Later subscribers wait for the next attempt.
+      subscribed = yield* Deferred.make<void, RabbitRequestError>()
       yield* Effect.logError(opened.failure.message)
     }
     yield* Scope.close(own, Exit.void)

@@ -17,7 +17,7 @@ import { rabbitRequest } from "./RabbitErrors.ts"
 import type { Lock } from "./RabbitLock.ts"
 import * as RabbitMessage from "./RabbitMessage.ts"
 import { consumerQueue, exchanges, queues, bindingOf } from "./RabbitNames.ts"
-import type { RabbitOptions } from "./RabbitOptions.ts"
+import { newQueueDelay, type RabbitOptions } from "./RabbitOptions.ts"
 import * as RabbitSchema from "./RabbitSchema.ts"
 
 const quorumArguments = {
@@ -41,6 +41,15 @@ const declareExchanges = async (channel: Channel) => {
   }
 }
 
+/** Whether the broker does not have the queue. */
+export const isMissing = (connection: RabbitConnection, queue: string): Effect.Effect<boolean> =>
+  connection
+    .withChannel(`queue ${queue}`, (channel) => channel.queueDeclare({ queue, passive: true }))
+    .pipe(
+      Effect.as(false),
+      Effect.orElseSucceed(() => true),
+    )
+
 /** Everything except consumers; returns one line each. */
 export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection, options: RabbitOptions) {
   const maxBytes = options.maxBytes ?? Limits.defaults.maxBytes
@@ -57,11 +66,18 @@ export const ensure = Effect.fnUntraced(function* (connection: RabbitConnection,
     { queue: queues.parked, exchange: exchanges.parked, key: "", more: { "x-max-length-bytes": quarter } },
     { queue: queues.dead, exchange: exchanges.dead, key: "#", more: { "x-max-length-bytes": quarter } },
   ]
-  for (const { queue, exchange, key, more } of stores) {
-    yield* connection.withChannel(`queue ${queue}`, async (channel) => {
-      await channel.queueDeclare({ queue, durable: true, arguments: { ...quorumArguments, ...more } })
-      await channel.queueBind({ queue, exchange, routingKey: key })
-    })
+  let isNew = false
+  for (const { queue, more } of stores) {
+    if (yield* isMissing(connection, queue)) isNew = true
+    yield* connection.withChannel(`queue ${queue}`, (channel) =>
+      channel.queueDeclare({ queue, durable: true, arguments: { ...quorumArguments, ...more } }),
+    )
+  }
+  if (isNew) yield* Effect.sleep(newQueueDelay(options))
+  for (const { queue, exchange, key } of stores) {
+    yield* connection.withChannel(`queue ${queue}`, (channel) =>
+      channel.queueBind({ queue, exchange, routingKey: key }),
+    )
   }
   return [
     numbered,
@@ -74,7 +90,8 @@ type ConsumerDeclaration = Pick<ConsumerOptions, "name" | "from">
 
 /**
  * Declares or checks the queues of these consumers and binds them; returns one line each. Stored unrouted messages go
- * to every consumer that reads them. Consumers of all events are bound last: from then on no message is unrouted.
+ * to every consumer that reads them, also those of the time before a new queue is bound. Consumers of all events are bound
+ * last: from then on no message is unrouted.
  */
 export const ensureConsumers = Effect.fnUntraced(function* (
   connection: RabbitConnection,
@@ -86,7 +103,10 @@ export const ensureConsumers = Effect.fnUntraced(function* (
     wanted.filter(({ from }) => from === "all-events"),
     wanted.filter(({ from }) => from !== "all-events"),
   ]
-  const readers = yield* Effect.forEach([...some, ...all], (consumer) => ensureQueue(connection, options, consumer))
+  const ordered = [...some, ...all]
+  const missing = yield* Effect.forEach(ordered, (consumer) => declareQueue(connection, options, consumer))
+  if (missing.includes(true)) yield* Effect.sleep(newQueueDelay(options))
+  const readers = yield* Effect.forEach(ordered, (consumer) => bindQueue(connection, consumer))
   if (readers.length > 0) yield* collectorLock(collectUnrouted(connection, readers))
   return readers.map(
     ({ from, name, moved }) =>
@@ -102,7 +122,8 @@ interface BoundConsumer {
   moved: number
 }
 
-const ensureQueue = Effect.fnUntraced(function* (
+/** Returns whether the queue is new. */
+const declareQueue = Effect.fnUntraced(function* (
   connection: RabbitConnection,
   options: RabbitOptions,
   wanted: ConsumerDeclaration,
@@ -110,7 +131,6 @@ const ensureQueue = Effect.fnUntraced(function* (
   yield* ConsumerLoop.checkName(wanted)
   const queue = consumerQueue(wanted.name)
   const from = pattern(wanted.from)
-  const { exchange, key } = bindingOf(wanted.from)
   const args = {
     ...quorumArguments,
     "x-max-length-bytes": options.maxBytes ?? Limits.defaults.maxBytes,
@@ -119,12 +139,9 @@ const ensureQueue = Effect.fnUntraced(function* (
     // Bindings cannot be listed, but arguments are compared: this detects a consumer name that reads something else.
     "x-dead-letter-routing-key": from,
   }
+  const isNew = yield* isMissing(connection, queue)
   yield* connection
-    .withChannel(`queue ${queue}`, async (channel) => {
-      await channel.queueDeclare({ queue, durable: true, arguments: args })
-      await channel.queueBind({ queue, exchange: exchanges.redelivery, routingKey: `*.${wanted.name}` })
-      await channel.queueBind({ queue, exchange, routingKey: key })
-    })
+    .withChannel(`queue ${queue}`, (channel) => channel.queueDeclare({ queue, durable: true, arguments: args }))
     .pipe(
       Effect.mapError((error) => {
         const other = /'x-dead-letter-routing-key'.*current is '([^']*)'/.exec(error.message)?.[1]
@@ -136,6 +153,17 @@ const ensureQueue = Effect.fnUntraced(function* (
             })
       }),
     )
+  return isNew
+})
+
+const bindQueue = Effect.fnUntraced(function* (connection: RabbitConnection, wanted: ConsumerDeclaration) {
+  const queue = consumerQueue(wanted.name)
+  const from = pattern(wanted.from)
+  const { exchange, key } = bindingOf(wanted.from)
+  yield* connection.withChannel(`queue ${queue}`, async (channel) => {
+    await channel.queueBind({ queue, exchange: exchanges.redelivery, routingKey: `*.${wanted.name}` })
+    await channel.queueBind({ queue, exchange, routingKey: key })
+  })
   const reader: BoundConsumer = { name: wanted.name, from, queue, matches: matcher(from), moved: 0 }
   return reader
 })

@@ -17,7 +17,7 @@ it.live.skipIf(Programs.requireProgram("rabbitmq-server").missing)(
     Effect.gen(function* () {
       const { newUrl } = yield* RabbitServer.make({ virtualHosts: 1 })
       const url = yield* newUrl
-      const layer = Layer.fresh(RabbitBus.layer({ servers: [url], maxBytes: 64 * 1024 ** 2 }))
+      const layer = Layer.fresh(RabbitBus.layer({ servers: [url], maxBytes: 64 * 1024 ** 2, newQueueDelay: 0 }))
       const setup = Effect.provide(
         Effect.flatMap(EventBus, (bus) => bus.setup([{ name: "worker", from: address }])),
         layer,
