@@ -9,7 +9,7 @@ import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
 import * as NatsState from "@armoricore/state/nats/NatsState"
 import * as PostgresState from "@armoricore/state/postgres/PostgresState"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Logger, Redacted, References } from "effect"
 import type { Addresses } from "./Broker.ts"
 
 const maxBytes = 64 * 1024 ** 2
@@ -37,6 +37,12 @@ export const busAndState = adaptersFor(
   { bus: process.env["CHAOS_BUS"] ?? "", state: process.env["CHAOS_STATE"] ?? "" },
   process.env["CHAOS_FOLDER"] ?? "",
   Number(process.env["CHAOS_REPLICAS"] ?? 1),
+)
+
+/** stdout has the lines that the run counts. */
+export const warningsOnStderr = Layer.mergeAll(
+  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
+  Layer.succeed(References.MinimumLogLevel, "Warn"),
 )
 
 /** Ends with SIGTERM. */

@@ -80,10 +80,10 @@ export const make = Effect.fnUntraced(function* (kind: BrokerKind, disk: boolean
         proxied: { bus: withPort(bus, proxies[0].port), state: withPort(postgres.url, proxies[1].port) },
         replicas: 1,
         folder: yield* temporaryDirectory,
-        diagnostics: Effect.succeed([]),
+        diagnostics: rabbit.describe(bus),
         faults: [
-          { name: "kill -9 the broker", run: restarted(rabbit) },
-          { name: "kill -9 PostgreSQL", run: restarted(postgres) },
+          { name: "kill -9 the broker", run: restarted(rabbit), isRequired: true },
+          { name: "kill -9 PostgreSQL", run: restarted(postgres), isRequired: true },
           ...connectionFaults(proxies),
         ],
       } satisfies Broker

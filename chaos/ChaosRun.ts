@@ -9,6 +9,7 @@ import * as Broker from "./Broker.ts"
 import * as ManagedProcess from "./ManagedProcess.ts"
 import { type CrashPoint, lease, type Mutant } from "./FaultInjection.ts"
 import { describeMissing } from "./MissingEvents.ts"
+import { probeId, whatIsNotReady } from "./Readiness.ts"
 import { type Fault, injectFaults } from "./Nemesis.ts"
 import { adaptersFor, environmentOf } from "./Adapters.ts"
 import { summarize, type ChaosReport } from "./Report.ts"
@@ -58,13 +59,20 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
   yield* Effect.retry(bus.setup([consumer, { name: "checker", from: event("media.playable") }]), retryTransient)
   yield* Effect.retry(state.setup([ledgerBucket]), retryTransient)
   const results = new Map<string, { firstAt: number; ids: Set<string> }>()
+  let isProbeReceived = false
   yield* bus.consume({ name: "checker", from: event("media.playable"), concurrency: 64 }, ({ arrivedAt, body }) =>
     Effect.sync(() => {
-      // Published by the workers of this run.
-      const told = JSON.parse(new TextDecoder().decode(body)) as { event_id: string; payload: { media_id: string } }
-      const known = results.get(told.payload.media_id) ?? { firstAt: arrivedAt, ids: new Set<string>() }
-      known.ids.add(told.event_id)
-      results.set(told.payload.media_id, { firstAt: Math.min(known.firstAt, arrivedAt), ids: known.ids })
+      // Published by the workers of this run, or a probe.
+      const { event_id, payload } = JSON.parse(new TextDecoder().decode(body)) as {
+        event_id: string
+        payload: { media_id: string }
+      }
+      if (payload.media_id === probeId) isProbeReceived = true
+      else {
+        const known = results.get(payload.media_id) ?? { firstAt: arrivedAt, ids: new Set<string>() }
+        known.ids.add(event_id)
+        results.set(payload.media_id, { firstAt: Math.min(known.firstAt, arrivedAt), ids: known.ids })
+      }
       return { _tag: "Ack" } as const
     }),
   )
@@ -126,7 +134,7 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
   ).pipe(Random.withSeed(plan.seed))
 
   yield* Effect.forEach(publishers, (publisher) => publisher.waitForLine("done"), { discard: true }).pipe(
-    Effect.timeout("90 seconds"),
+    Effect.timeoutOrElse({ duration: publishTimeout, orElse: () => publishersNotDone(plan, publishers) }),
   )
   // Crash points are passed while there is work: most of it is done before the healing begins.
   const most = plan.publishers * plan.events * 0.8
@@ -138,21 +146,22 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
   // Crash points are in the workers' environment: healed workers are new ones.
   if (plan.crash > 0) yield* Effect.forEach([...workers], (worker) => worker.signal("SIGKILL"), { discard: true })
 
-  const told = (children: ReadonlyArray<ManagedProcess.ManagedProcess>, word: string) =>
+  const linesOf = (children: ReadonlyArray<ManagedProcess.ManagedProcess>, word: string) =>
     children.flatMap(({ lines }) =>
       lines.filter((line) => line.startsWith(word)).map((line) => line.slice(word.length)),
     )
-  const acknowledged = new Set(told(publishers, "ok "))
-  const sent = new Set(told(publishers, "sent "))
+  const acknowledged = new Set(linesOf(publishers, "ok "))
+  const sent = new Set(linesOf(publishers, "sent "))
   const look = Effect.tryPromise(() => fetch(sinkUrl).then((answer) => answer.json() as Promise<SinkState>))
   const healed = Date.now()
+  const notReady = yield* whatIsNotReady(workers, () => isProbeReceived)
   yield* waitForDrain(
     Effect.gen(function* () {
       const recorded = new Set((yield* look).effects.map(({ id }) => id))
       const { inFlight, pending } = yield* depth
       const open = [...acknowledged].filter((id) => !recorded.has(id)).length
-      const untold = [...acknowledged].filter((id) => !results.has(id)).length
-      return [open, untold, pending, inFlight]
+      const withoutResult = [...acknowledged].filter((id) => !results.has(id)).length
+      return [open, withoutResult, pending, inFlight]
     }),
     // A mutant that loses events never gets there: what is missing then is the finding.
     plan.mutant === undefined ? 45_000 : 8_000,
@@ -160,19 +169,34 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
   const drainSeconds = (Date.now() - healed) / 1_000
   const seen = yield* look
   const letters = yield* (yield* DeadLetters).list({ limit: 1_000 })
-  const deliveries = told(everyone, "got ")
+  const deliveries = linesOf(everyone, "got ")
   const report: ChaosReport = {
     seed: plan.seed,
+    notReady,
     ...summarize({ acknowledged, sent, results, seen }),
     prefetched,
     deadLetters: letters.length,
     duplicateDeliveries: deliveries.length - new Set(deliveries).size,
     faults,
     drainSeconds,
-    missingEvents: yield* describeMissing({ acknowledged, results, seen }, consumer.name, broker),
+    missingEvents: yield* describeMissing({ acknowledged, results, seen }, consumer.name, workers, broker),
   }
   return report
 })
+
+const publishTimeout = "90 seconds"
+
+const publishersNotDone = (plan: ChaosPlan, publishers: ReadonlyArray<ManagedProcess.ManagedProcess>) => {
+  const acknowledged = publishers.flatMap(({ lines }) => lines.filter((line) => line.startsWith("ok "))).length
+  return Effect.fail(
+    new Error(
+      [
+        `The bus acknowledged ${acknowledged} of ${plan.publishers * plan.events} events within ${publishTimeout}`,
+        ...publishers.flatMap(({ complaints }) => complaints.slice(-3)),
+      ].join("\n"),
+    ),
+  )
+}
 
 /**
  * Waits until every count of `left` is zero. A late result is not a lost one: the wait ends early only when no count

@@ -5,12 +5,16 @@ import { fileURLToPath } from "node:url"
 
 export interface ManagedProcess {
   readonly lines: Array<string>
+  /** Its newest lines on stderr: warnings, and what ended it. */
+  readonly complaints: ReadonlyArray<string>
   /** The first line that begins so. */
   readonly waitForLine: (start: string) => Effect.Effect<string, Error>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly isRunning: () => boolean
   readonly exited: Effect.Effect<void>
 }
+
+const maxComplaints = 12
 
 export const start = (file: string, env: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
@@ -26,9 +30,14 @@ export const start = (file: string, env: Readonly<Record<string, string>>) =>
 const spawnProcess = (file: string, env: Readonly<Record<string, string>>): ManagedProcess => {
   const process_: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
     env: { PATH: process.env["PATH"] ?? "", ...env },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   })
   const lines: Array<string> = []
+  const complaints: Array<string> = []
+  process_.stderr?.on("data", (chunk: Buffer) => {
+    complaints.push(...chunk.toString().trimEnd().split("\n"))
+    complaints.splice(0, complaints.length - maxComplaints)
+  })
   const waiting = new Set<() => void>()
   const ended = new Promise<void>((resolve) => process_.once("close", () => resolve()))
   let rest = ""
@@ -41,6 +50,7 @@ const spawnProcess = (file: string, env: Readonly<Record<string, string>>): Mana
   const isRunning = () => process_.exitCode === null && process_.signalCode === null
   return {
     lines,
+    complaints,
     isRunning,
     exited: Effect.promise(() => ended),
     signal: (signal) => Effect.sync(() => void process_.kill(signal)),
@@ -53,7 +63,9 @@ const spawnProcess = (file: string, env: Readonly<Record<string, string>>): Mana
           resume(Effect.succeed(found))
         }
         waiting.add(look)
-        process_.once("close", () => resume(Effect.fail(new Error(`${file} ended without saying ${start_}`))))
+        process_.once("close", () =>
+          resume(Effect.fail(new Error([`${file} ended without saying ${start_}`, ...complaints].join("\n")))),
+        )
         look()
         return Effect.sync(() => waiting.delete(look))
       }),

@@ -3,12 +3,14 @@ import { KeyValue } from "@armoricore/state/KeyValue"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { Effect, Option } from "effect"
 import type { Broker } from "./Broker.ts"
+import type { ManagedProcess } from "./ManagedProcess.ts"
 import type { Observations } from "./Report.ts"
 
-/** A line for each, with its ledger record, and then what the broker says of its consumers; none where nothing misses. */
+/** A line for each, with its ledger record; then the workers, and what the broker says; none where nothing misses. */
 export const describeMissing = Effect.fnUntraced(function* (
   { acknowledged, results, seen }: Omit<Observations, "sent">,
   consumer: string,
+  workers: ReadonlyArray<ManagedProcess>,
   broker: Broker,
 ) {
   const state = yield* KeyValue
@@ -29,5 +31,9 @@ export const describeMissing = Effect.fnUntraced(function* (
         }`,
     ),
   )
-  return [...lines, ...(yield* broker.diagnostics)]
+  const states = workers.flatMap(({ complaints, isRunning, lines: said }, index) => [
+    `worker ${index + 1}: ${isRunning() ? "runs" : "has ended"}, ${said.includes("ready") ? "was ready" : "never ready"}, ${said.filter((line) => line.startsWith("got ")).length} deliveries`,
+    ...complaints.map((line) => `  ${line}`),
+  ])
+  return [...lines, ...states, ...(yield* broker.diagnostics)]
 })

@@ -4,6 +4,8 @@ import { Effect, Random } from "effect"
 export interface Fault {
   readonly name: string
   readonly run: Effect.Effect<void>
+  /** In every run, however few faults it has. */
+  readonly isRequired?: true
 }
 
 /** This many faults, one after the other, with a short pause between them. Each fault is undone before the next. */
@@ -11,10 +13,12 @@ export const injectFaults = (faults: ReadonlyArray<Fault>, count: number) =>
   Effect.gen(function* () {
     const done: Array<string> = []
     // Each kind once, then as the dice fall.
-    const order = yield* Random.shuffle(faults)
+    const all = yield* Random.shuffle(faults)
+    const first = [...all].sort((a, b) => Number(b.isRequired ?? false) - Number(a.isRequired ?? false)).slice(0, count)
+    const order = [...(yield* Random.shuffle(first)), ...[...all].filter((fault) => !first.includes(fault))]
     for (let index = 0; index < count; index++) {
       const dice = yield* Random.nextIntBetween(0, faults.length, { halfOpen: true })
-      const fault = [...order][index] ?? faults[dice]
+      const fault = order[index] ?? faults[dice]
       if (fault === undefined) break
       yield* fault.run
       done.push(fault.name)

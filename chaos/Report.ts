@@ -3,9 +3,16 @@ import type { SinkState } from "./sink.ts"
 
 export interface ChaosReport {
   readonly seed: number
+  /**
+   * Processes and consumers that did not work after the last fault was undone, and why; empty in a sound run. Where there
+   * are some, nothing can be said of lost events.
+   */
+  readonly notReady: ReadonlyArray<string>
   readonly acknowledged: number
   /** Acknowledged to a publisher, and without effect or result. Must be 0. */
   readonly lost: number
+  /** Of those that are lost. */
+  readonly withoutEffect: number
   /** Effects of events that were never published. Must be 0. */
   readonly unexpected: number
   /** Effects of an event whose result was already published. Must be 0. */
@@ -48,6 +55,7 @@ export const summarize = ({ acknowledged, results, seen, sent }: Observations) =
   return {
     acknowledged: acknowledged.size,
     lost: [...acknowledged].filter((id) => !isDone(id)).length,
+    withoutEffect: [...acknowledged].filter((id) => !effects.has(id)).length,
     unexpected: [...effects.keys(), ...results.keys()].filter((id) => !sent.has(id)).length,
     duplicateEffects: seen.effects.filter(
       ({ at, id }) => at > (results.get(id)?.firstAt ?? Infinity) + clockToleranceMillis,
@@ -60,7 +68,11 @@ export const summarize = ({ acknowledged, results, seen, sent }: Observations) =
 }
 
 /** The violated criteria by name; empty for a sound run. */
-export const violations = (report: ChaosReport): ReadonlyArray<string> =>
-  (["lost", "unexpected", "duplicateEffects", "ambiguousResults", "prefetched", "deadLetters"] as const)
-    .filter((name) => report[name] > 0)
-    .map((name) => `${name}: ${report[name]}`)
+export const violations = (report: ChaosReport): ReadonlyArray<string> => [
+  ...report.notReady.map((what) => `not ready: ${what}`),
+  ...(["lost", "unexpected", "duplicateEffects", "ambiguousResults", "prefetched", "deadLetters"] as const)
+    .filter((name) => report[name] > 0 && (name !== "lost" || report.notReady.length === 0))
+    .map((name) =>
+      name === "lost" ? `lost: ${report.lost} (${report.withoutEffect} without an effect)` : `${name}: ${report[name]}`,
+    ),
+]

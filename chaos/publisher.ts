@@ -5,8 +5,8 @@
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { deriveId } from "@armoricore/domain/DeterministicId"
-import { Effect, Logger, Schedule } from "effect"
-import { busAndState, untilSigterm } from "./Adapters.ts"
+import { Effect, Schedule } from "effect"
+import { busAndState, untilSigterm, warningsOnStderr } from "./Adapters.ts"
 
 const name = process.env["CHAOS_NAME"] ?? "p"
 const count = Number(process.env["CHAOS_EVENTS"] ?? 100)
@@ -39,6 +39,6 @@ const program = Effect.gen(function* () {
 })
 
 await Effect.runPromise(
-  program.pipe(Effect.raceFirst(untilSigterm), Effect.provide(busAndState), Effect.provide(Logger.layer([]))),
+  program.pipe(Effect.raceFirst(untilSigterm), Effect.provide(busAndState), Effect.provide(warningsOnStderr)),
 )
 process.exit(0)

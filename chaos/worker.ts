@@ -1,9 +1,9 @@
 /** A worker of a service that has one effect: it records each upload with the sink, and tells `media.playable`. */
 import { TransientError } from "@armoricore/domain/Errors"
 import { emit, Ledger, MaxExpiredLeases, on, RetryPolicy, Worker } from "@armoricore/worker"
-import { Duration, Effect, Layer, Logger } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import * as FaultInjection from "./FaultInjection.ts"
-import { busAndState, untilSigterm } from "./Adapters.ts"
+import { busAndState, untilSigterm, warningsOnStderr } from "./Adapters.ts"
 
 const sink = process.env["CHAOS_SINK"] ?? ""
 const workMillis = Number(process.env["CHAOS_WORK_MILLIS"] ?? 20)
@@ -40,7 +40,7 @@ const workerSettings = Layer.mergeAll(
     drainTimeout: Duration.seconds(5),
     misconfigurationDelay: Duration.seconds(1),
   }),
-  Logger.layer([]),
+  warningsOnStderr,
 )
 
 const ports = Layer.mergeAll(FaultInjection.bus, FaultInjection.ledger.pipe(Layer.provide(Ledger.layer))).pipe(

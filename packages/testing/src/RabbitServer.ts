@@ -22,6 +22,11 @@ export class RabbitServer extends Context.Service<
     readonly newUrl: Effect.Effect<string>
     /** Every virtual host's exchanges, queues and bindings, as `rabbitmqctl export_definitions` says them (JSON). */
     readonly definitions: Effect.Effect<string>
+    /**
+     * The queues of a virtual host, one line each: name, state, ready messages, unacknowledged messages, consumers. Then
+     * the newest warnings and errors of the server's log. Lines that say why instead where the server does not answer.
+     */
+    readonly describe: (url: string) => Effect.Effect<ReadonlyArray<string>>
     /** kill -9 of the whole server, as a crash would. Returns when it is gone. */
     readonly kill: Effect.Effect<void>
     /** Starts it again on the same port and store after `kill`. */
@@ -72,6 +77,7 @@ export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = 
     // Spares the two cores that others work on too.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+sbwt none +sbwtdcpu none +sbwtdio none",
   }
+  let log = ""
   const start = Effect.callback<ChildProcess>((resume) => {
     // The script beside the packaged one, which would change the user; its process group is killed as a whole.
     const child = spawn(serverScript(program), [], {
@@ -83,14 +89,15 @@ export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = 
     const last = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, "SIGKILL"))
     process.once("exit", last)
     child.once("exit", () => process.removeListener("exit", last))
-    let log = ""
+    let own = ""
     const read = (chunk: Buffer) => {
-      log = (log + chunk.toString()).slice(-4_000)
-      if (log.includes("Server startup complete")) resume(Effect.succeed(child))
+      log = (log + chunk.toString()).slice(-200_000)
+      own = (own + chunk.toString()).slice(-4_000)
+      if (own.includes("Server startup complete")) resume(Effect.succeed(child))
     }
     child.stdout.on("data", read)
     child.stderr.on("data", read)
-    child.once("exit", (code) => resume(Effect.die(new Error(`rabbitmq-server ended with ${code}:\n${log}`))))
+    child.once("exit", (code) => resume(Effect.die(new Error(`rabbitmq-server ended with ${code}:\n${own}`))))
   })
   yield* Effect.addFinalizer(() =>
     Effect.callback<void>((resume) => {
@@ -99,6 +106,13 @@ export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = 
       stop.once("exit", () => resume(Effect.void))
     }),
   )
+  const control = (...args: ReadonlyArray<string>) =>
+    Effect.callback<string, Error>((resume) => {
+      const file = join(dirname(serverScript(program)), "rabbitmqctl")
+      execFile(file, ["-q", ...args], { env: environment, maxBuffer: 1e8 }, (error, out, said) =>
+        resume(error === null ? Effect.succeed(out) : Effect.fail(new Error(`${error.message}\n${out}${said}`))),
+      )
+    })
   let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => killAndWait(running)))
   return RabbitServer.of({
     port,
@@ -109,13 +123,21 @@ export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = 
         ? Effect.die(new Error("no virtual host is left; ask for more of them"))
         : Effect.succeed(`amqp://guest:guest@127.0.0.1:${port}/${host}`)
     }),
-    definitions: Effect.callback<string>((resume) => {
-      const control = join(dirname(serverScript(program)), "rabbitmqctl")
-      const args = ["-q", "export_definitions", "-"]
-      execFile(control, args, { env: environment, maxBuffer: 1e8 }, (error, out, said) =>
-        resume(error === null ? Effect.succeed(out) : Effect.die(new Error(`${error.message}\n${said}`))),
-      )
-    }),
+    definitions: Effect.orDie(control("export_definitions", "-")),
+    describe: (url) =>
+      control(
+        ...`--no-table-headers --timeout 10 list_queues -p ${new URL(url).pathname.slice(1)}`.split(" "),
+        ...queueColumns,
+      ).pipe(
+        Effect.catch(({ message }) => Effect.succeed(message)),
+        Effect.map((text) => [
+          ...text.trim().split("\n"),
+          ...log
+            .split("\n")
+            .filter((line) => /\[(warning|error)\]/.test(line))
+            .slice(-20),
+        ]),
+      ),
     kill: Effect.suspend(() => killAndWait(running)),
     restart: Effect.map(start, (again) => {
       running = again
@@ -125,6 +147,8 @@ export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = 
 
 export const layer = (options: RabbitServerOptions = {}): Layer.Layer<RabbitServer> =>
   Layer.effect(RabbitServer, make(options))
+
+const queueColumns = ["name", "state", "messages_ready", "messages_unacknowledged", "consumers"]
 
 /** Debian's program is a wrapper; the server's own script is in the folder that the wrapper's neighbours link to. */
 const serverScript = (program: string): string => {
