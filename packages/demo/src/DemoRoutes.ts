@@ -2,6 +2,7 @@
  * HTTP routes of the demo: the page's files, hls.js and phoenix from their npm packages, the sample clip, a session for
  * each visitor, and the endpoints that stand in for a PHP backend.
  */
+import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import { toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
 import { authenticate, rejectGuest } from "@armoricore/api/Authentication"
 import * as RequestBody from "@armoricore/api/RequestBody"
@@ -54,21 +55,17 @@ const contentTypes: Readonly<Record<string, string>> = {
 }
 
 /** The page's import map is its only inline script; its hash allows exactly this text. */
-const contentSecurityPolicy = (page: Uint8Array): string => {
+const securityHeadersOf = (page: Uint8Array) => {
   const [, importMap = ""] = /<script type="importmap">([\s\S]*?)<\/script>/.exec(new TextDecoder().decode(page)) ?? []
-  return [
-    "default-src 'none'",
-    `script-src 'self' 'sha256-${createHash("sha256").update(importMap).digest("base64")}'`,
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob: http: https:",
-    "media-src 'self' data: blob: http: https:",
+  return securityHeaders({
+    "script-src": `'self' 'sha256-${createHash("sha256").update(importMap).digest("base64")}'`,
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob: http: https:",
+    "media-src": "'self' data: blob: http: https:",
     // Object storage and CDN have other origins.
-    "connect-src 'self' ws: wss: http: https:",
-    "worker-src 'self' blob:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; ")
+    "connect-src": "'self' ws: wss: http: https:",
+    "worker-src": "'self' blob:",
+  })
 }
 
 const serveFile = Effect.fnUntraced(function* (path: string) {
@@ -81,7 +78,7 @@ const serveFile = Effect.fnUntraced(function* (path: string) {
     headers: {
       "cache-control": "no-cache",
       "x-content-type-options": "nosniff",
-      ...(path.endsWith(".html") ? { "content-security-policy": contentSecurityPolicy(bytes.value) } : {}),
+      ...(path.endsWith(".html") ? securityHeadersOf(bytes.value) : {}),
     },
   })
 })

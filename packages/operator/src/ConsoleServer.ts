@@ -2,6 +2,7 @@
  * Serves the page and the files of the console below `/console`. They contain no secrets: their data comes from the
  * operator API, which requires a token. The files are built by `npm ci` in a checkout and come with the package.
  */
+import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, FileSystem, Path } from "effect"
 import { HttpServerRequest, HttpServerResponse, HttpStaticServer } from "effect/http"
@@ -13,23 +14,13 @@ export const path = "/console"
 const defaultFolder = fileURLToPath(new URL("../console", import.meta.url))
 
 /** Pictures and streams may come from a CDN; hls.js plays its segments from blobs. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' http: https: data:",
-  "media-src 'self' blob: http: https:",
-  "connect-src 'self' ws: wss: http: https:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ")
-
-const headers = {
-  "content-security-policy": contentSecurityPolicy,
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-}
+const headers = securityHeaders({
+  "script-src": "'self'",
+  "style-src": "'self' 'unsafe-inline'",
+  "img-src": "'self' http: https: data:",
+  "media-src": "'self' blob: http: https:",
+  "connect-src": "'self' ws: wss: http: https:",
+})
 
 /** Settings that the page reads before the sign-in; without secrets. */
 export interface ConsoleConfig {

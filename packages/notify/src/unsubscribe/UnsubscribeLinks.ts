@@ -2,6 +2,7 @@
  * One-click unsubscribe (RFC 8058). The link contains the hash of an address and a category with a signature: it reveals
  * no address and cannot be forged. GET shows a page with a button, because mail scanners open links. POST unsubscribes.
  */
+import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import type { Target } from "@armoricore/domain/NotificationState"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -117,10 +118,8 @@ const htmlResponse = (status: number, body: string) =>
     status,
     contentType: "text/html; charset=utf-8",
     headers: {
-      "content-security-policy":
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+      ...securityHeaders({ "style-src": "'unsafe-inline'", "form-action": "'self'" }),
       "cache-control": "no-store",
-      "referrer-policy": "no-referrer",
     },
   })
 

@@ -3,6 +3,7 @@
  * URL fragment (the demo page links it so) or with a pasted one. Mail is untrusted: its HTML is shown in a frame without scripts, forms,
  * navigation or network.
  */
+import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import { Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 
@@ -90,19 +91,19 @@ const document = `<!doctype html>
 `
 
 // A srcdoc frame inherits this policy. Mail needs inline styles; scripts stay forbidden.
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const headers = {
+  ...securityHeaders({
+    "script-src": "'self'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "data:",
+    "connect-src": "'self'",
+    "frame-src": "'self'",
+    "form-action": "'self'",
+  }),
+  "cache-control": "no-cache",
+}
 
-const file = (contentType: string, text: string) =>
-  HttpServerResponse.text(text, {
-    contentType,
-    headers: {
-      "content-security-policy": policy,
-      "x-content-type-options": "nosniff",
-      "referrer-policy": "no-referrer",
-      "cache-control": "no-cache",
-    },
-  })
+const file = (contentType: string, text: string) => HttpServerResponse.text(text, { contentType, headers })
 
 export const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/mailbox", file("text/html; charset=utf-8", document)),
