@@ -131,6 +131,8 @@ const list = Command.make(
           letter.message,
         ],
       )
+      // Beside the list, which other programs may read.
+      if (!json) yield* Console.error("next: armoricore dead-letters show ID, replay ID or discard ID")
     },
     withDeadLetters,
     withSettings,

@@ -75,7 +75,10 @@ const run = Effect.fnUntraced(
       `Ready: ${result.resolutions.join(", ")} (${renditions} renditions, ${segments} segments, ${thumbnails} thumbnails fetched)`,
     )
     yield* Console.log(result.playback_urls.hls)
-    if (options.once) return
+    if (options.once) {
+      yield* Console.log("Next: npm start -- start (docs/php.md publishes to it, docs/clients.md watches it)")
+      return
+    }
     yield* printConsoleLink(url)
     yield* Console.log(`Open ${url}/ in a browser. Ctrl-C ends the demo.`)
     return yield* Effect.never

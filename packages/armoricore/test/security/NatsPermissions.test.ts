@@ -6,13 +6,14 @@ import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import { OperatorClient } from "@armoricore/operator"
+import type { LiveLine } from "@armoricore/operator/api/LiveLine"
 import { channel } from "@armoricore/realtime/client"
 import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as Programs from "@armoricore/testing/Programs"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Redacted } from "effect"
+import { Context, Effect, Layer, Logger, Redacted, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import { Socket } from "phoenix"
 import * as UploadClient from "@armoricore/demo/UploadClient"
@@ -93,8 +94,22 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
         const url = running.get("realtime")?.url ?? ""
         for (const [, one] of processes) yield* retryUntil(request(`${one.url}/readyz`), ({ status }) => status === 200)
 
-        // media
+        // An operator watches the events and the log lines of all four.
         const env = envOf("realtime")
+        const operator = yield* tokenFor(env, "--user", "ida", "--role", "operator")
+        const built = yield* Layer.build(OperatorClient.layer({ url, token: Redacted.make(operator) }))
+        const api = Context.get(built, OperatorClient)
+        const live: Array<LiveLine> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(api.WatchLive({}), (line) => Effect.sync(() => void live.push(line))),
+        )
+        const loggingNodes = () => new Set(live.flatMap((line) => (line._tag === "Log" ? [line.node] : [])))
+        yield* retryUntil(
+          Effect.andThen(api.SetLogLevel({ level: "info" }), Effect.sync(loggingNodes)),
+          ({ size }) => size === serviceNames.length,
+        )
+
+        // media
         const token = yield* tokenFor(env, "--user", "u1")
         const clip = yield* TestClip.make(ffmpeg.path, 2)
         const grant = yield* UploadClient.requestUpload(url, token, clip)
@@ -166,10 +181,10 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
             ),
         )
 
+        const liveEvents = JSON.stringify(live.flatMap((line) => (line._tag === "Event" ? [line.event] : [])))
+        for (const source of ["php-backend", ...serviceNames]) assert.include(liveEvents, `"source":"${source}"`)
+
         // operators: a retry reaches the service of the job, and node requests reach every node
-        const operator = yield* tokenFor(env, "--user", "ida", "--role", "operator")
-        const built = yield* Layer.build(OperatorClient.layer({ url, token: Redacted.make(operator) }))
-        const api = Context.get(built, OperatorClient)
         const captions = { kind: "transcription", media_id: "m2" } as const
         const before = yield* retryUntil(api.GetJob(captions), ({ status }) => status === "failed")
         yield* api.RetryJob(captions)
@@ -191,7 +206,8 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           found.some((one) => one.id !== id && one.consumer !== "guard"),
         )
         yield* api.DiscardDeadLetter({ id: again.find(({ consumer }) => consumer !== "guard")?.id ?? "" })
-        assert.lengthOf(yield* api.ListAudit({}), 5)
+        const audit = (yield* api.ListAudit({})).filter(({ action }) => action !== "SetLogLevel")
+        assert.lengthOf(audit, 5)
 
         for (const [name, { program }] of processes) {
           const faults = program

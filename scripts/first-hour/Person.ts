@@ -1,0 +1,111 @@
+/** What a person does in the first hour: types a command, reads its output or a page, and finds the next command there. */
+import { Effect, Schema } from "effect"
+import { spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+
+export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { message: Schema.String }) {}
+
+export interface Step {
+  readonly name: string
+  /** As the person types it. */
+  readonly command: string
+  /** Where the person is. */
+  readonly folder: string
+  readonly env?: Readonly<Record<string, string>>
+  /** The output has to show it. */
+  readonly expected: RegExp
+  /** Serves until the end of the hour; the step is over once the output shows what is expected. */
+  readonly serves?: boolean
+  /** The next command, and the page that names it; without a page the step's own output does. */
+  readonly next: { readonly command: string; readonly page?: string } | "the end"
+}
+
+export interface DoneStep {
+  readonly name: string
+  readonly seconds: number
+  readonly next: string
+  readonly output: string
+}
+
+const stepTimeout = "10 minutes"
+
+const startShell = ({ command, env, folder }: Step, isServer: boolean) => {
+  const { HOME, PATH, TMPDIR } = process.env
+  const given = { HOME, PATH, npm_config_fund: "false", npm_config_audit: "false", ...env }
+  return spawn("bash", ["-c", command], {
+    cwd: folder,
+    env: TMPDIR === undefined ? given : { ...given, TMPDIR },
+    // npm passes SIGTERM on, but a group also ends what ignores it.
+    detached: isServer,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+}
+
+/** The output of a command that ends; fails with its last lines if it fails. */
+const runShell = (step: Step) =>
+  Effect.callback<string, StepFailed>((resume) => {
+    const child = startShell(step, false)
+    let output = ""
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += String(chunk)))
+    child.once("close", (code) =>
+      resume(
+        code === 0
+          ? Effect.succeed(output)
+          : Effect.fail(new StepFailed({ message: `${step.name} ended with ${code}:\n${output.slice(-4_000)}` })),
+      ),
+    )
+    return Effect.sync(() => child.kill())
+  })
+
+/** Starts a server, and returns its output so far once it shows what is expected. It ends with the scope. */
+const startServer = (step: Step) =>
+  Effect.gen(function* () {
+    let output = ""
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => startShell(step, true)),
+      (started) =>
+        Effect.callback<void>((resume) => {
+          if (started.exitCode !== null || started.signalCode !== null || started.pid === undefined)
+            return resume(Effect.void)
+          started.once("close", () => resume(Effect.void))
+          process.kill(-started.pid, "SIGTERM")
+        }).pipe(Effect.timeoutOption("30 seconds")),
+    )
+    return yield* Effect.callback<string, StepFailed>((resume) => {
+      for (const stream of [child.stdout, child.stderr])
+        stream.on("data", (chunk: Buffer) => {
+          output += String(chunk)
+          if (step.expected.test(output)) resume(Effect.succeed(output))
+        })
+      child.once("close", (code) =>
+        resume(Effect.fail(new StepFailed({ message: `${step.name} ended with ${code}:\n${output.slice(-4_000)}` }))),
+      )
+    })
+  })
+
+const normalized = (text: string): string => text.replaceAll(/\s+/g, " ")
+
+/** Where the person reads the next command; fails where it is not in sight. */
+const whereIsNext = ({ name, next }: Step, clone: string, output: string) => {
+  if (next === "the end") return Effect.succeed("")
+  const { command, page } = next
+  const text = page === undefined ? output : readFileSync(join(clone, page), "utf8")
+  return normalized(text).includes(normalized(command))
+    ? Effect.succeed(`\`${command}\` (${page ?? "in the output"})`)
+    : Effect.fail(new StepFailed({ message: `after "${name}", ${page ?? "its output"} does not name ${command}` }))
+}
+
+/** Does a step. `clone` has the pages. */
+export const take = Effect.fn("Person.take")(function* (step: Step, clone: string) {
+  const startedAt = Date.now()
+  const output = yield* Effect.timeoutOrElse(step.serves === true ? startServer(step) : runShell(step), {
+    duration: stepTimeout,
+    orElse: () => Effect.fail(new StepFailed({ message: `${step.name} took more than ${stepTimeout}` })),
+  })
+  const seconds = (Date.now() - startedAt) / 1000
+  if (!step.expected.test(output))
+    return yield* new StepFailed({ message: `${step.name} does not show ${step.expected}:\n${output.slice(-4_000)}` })
+  const next = yield* whereIsNext(step, clone, output)
+  return { name: step.name, seconds, next, output } satisfies DoneStep
+})
