@@ -507,7 +507,7 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
           .broadcast(Address.ephemeral("room"), new TextEncoder().encode("hello"))
           .pipe(Effect.repeat({ until: () => heard.length > 0 }), Effect.timeout("20 seconds"))
         assert.isNotEmpty(gaps)
-      }).pipe(Effect.scoped, Effect.provide(RabbitBus.layer({ servers: [url], maxBytes, newQueueDelay: 0 })))
+      }).pipe(Effect.scoped, Effect.provide(RabbitBus.layer({ servers: [url], maxBytes })))
     }).pipe(quiet),
   )
 })
