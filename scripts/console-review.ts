@@ -1,6 +1,6 @@
 /**
  * `npm run console:review -- --pictures FOLDER [--letters 5050]`: the console in Chromium with thousands of dead letters of
- * five causes, for a person who looks at the pictures. Every view in a wide window, dark and on a phone; axe on each; the
+ * five causes, for a person who looks at the pictures. Every view in a wide window, dark and on a phone, with the mailbox and the demo page; axe on each; the
  * dead letters with the keyboard alone; the time of discarding all of them. Prints a table; ends with 1 after a finding.
  */
 import { event } from "@armoricore/bus/Address"
@@ -164,6 +164,25 @@ const review = Effect.gen(function* () {
         if (wide > 0) findings.push(`${name}, ${view}: ${wide} px wider than the window`)
         await page.screenshot({ path: join(folder, `${name}-${view.replace(/[?=]/g, "-")}.png`) })
       }
+    }
+  })
+
+  // The other pages of the program, on a phone.
+  const demo = yield* ProgramProcess.launch(["demo"], { PORT: "0" })
+  const [, demoUrl = ""] = yield* demo.waitForOutput(/Open (http:\S+)/)
+  const phone = yield* open("phone, other pages", { width: 390, height: 844 })
+  yield* Effect.promise(async () => {
+    for (const [name, address, shown] of [
+      ["mailbox", `${url}/mailbox#token=${operator}`, "main"],
+      ["demo", demoUrl, "video"],
+    ] as const) {
+      await phone.goto(address)
+      await phone.waitForSelector(shown)
+      await phone.waitForTimeout(2_000)
+      for (const fault of await faultsOf(phone)) findings.push(`axe, phone, ${name}: ${fault}`)
+      const wide = await phone.evaluate<number>("document.documentElement.scrollWidth - innerWidth")
+      if (wide > 0) findings.push(`phone, ${name}: ${wide} px wider than the window`)
+      await phone.screenshot({ path: join(folder, `phone-${name}.png`), fullPage: true })
     }
   })
 

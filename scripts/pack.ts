@@ -95,3 +95,5 @@ mkdirSync(destination, { recursive: true })
 for (const name of positionals.length > 0 ? positionals : readdirSync(join(root, "packages"))) {
   console.log(pack(name, destination))
 }
+// Beside the names, which other programs read.
+console.error(`next, in your project: npm install ${destination}/*.tgz "effect@^4.1.0"`)

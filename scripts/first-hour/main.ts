@@ -153,7 +153,7 @@ echo "media $MEDIA_ID"`,
     folder: join(clone, "examples/php"),
     env,
     expected: /published\nmedia \S+/,
-    next: { command: "@armoricore/realtime/client", page: "docs/clients.md" },
+    next: { command: "npm run build && npm run pack", page: "docs/layers.md" },
   })
   const [, mediaId = ""] = /media (\S+)/.exec(published) ?? []
 
@@ -166,14 +166,14 @@ echo "media $MEDIA_ID"`,
     command: `npm run build && npm run pack -- --destination ${packed}`,
     folder: clone,
     expected: /armoricore-testing-.*\.tgz/,
-    next: { command: "npm run build && npm run pack", page: "docs/layers.md" },
+    next: { command: `npm install ${packed}/*.tgz` },
   })
   yield* step({
     name: "install them",
     command: `npm install --prefer-offline ${packed}/*.tgz "effect@^4.1.0" phoenix typescript@7 @types/node@24 @types/phoenix`,
     folder: outside,
     expected: /added \d+ packages/,
-    next: { command: "channel(socket,", page: "packages/realtime/src/client.ts" },
+    next: { command: "@armoricore/realtime/client", page: "docs/clients.md" },
   })
   const node = join(clone, "node_modules/.bin")
   const outsideEnv = { ...env, PATH: `${node}:${process.env["PATH"]}` }
