@@ -5,13 +5,13 @@
  */
 import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
-import * as Timestamp from "@armoricore/domain/Timestamp"
 import { type HandlerContext, type HandlerError, on, onWork } from "@armoricore/worker/Handler"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { failure } from "./TranscriptionFailures.ts"
 import { Moderator } from "./moderation/Moderator.ts"
+import * as ModerationWorker from "./moderation/ModerationWorker.ts"
 import { Transcriber } from "./Transcriber.ts"
 
 export interface Options {
@@ -25,8 +25,7 @@ export interface Options {
 export const consumedEventTypes: ReadonlyArray<EventType> = [
   "transcription.requested",
   "transcription.failed",
-  "chat.message",
-  "comment.created",
+  ...ModerationWorker.consumedTypes,
 ]
 
 /** Enough for a day of audio at a slow engine. Each engine call has its own, shorter timeout. */
@@ -38,9 +37,8 @@ export const layer = (options: Options = {}) =>
     Effect.gen(function* () {
       const transcriber = yield* Effect.serviceOption(Transcriber)
       const moderator = yield* Effect.serviceOption(Moderator)
-      const checkMessage: Moderator["Service"]["check"] = (message) =>
-        Option.isNone(moderator) ? Effect.succeed(undefined) : moderator.value.check(message)
-      const moderationOptions = { concurrency: options.moderationConcurrency ?? 16, onFailure: () => [] }
+      const isModerating = Option.isSome(moderator) && moderator.value.isActive
+      if (isModerating) yield* ModerationWorker.reportFinishedFloods(moderator.value)
       yield* Worker.run("ai", [
         on("transcription.requested", {
           concurrency: options.transcriptionConcurrency ?? 1,
@@ -84,43 +82,7 @@ export const layer = (options: Options = {}) =>
             }),
           onFailure: () => [],
         }),
-        on("chat.message", {
-          ...moderationOptions,
-          handle: ({ payload: { content, message_id: id, room_id, timestamp, user_id } }) =>
-            Effect.map(
-              checkMessage({
-                kind: "chat",
-                id,
-                conversationId: room_id,
-                userId: user_id,
-                content,
-                writtenAtMillis: Timestamp.toMillis(timestamp),
-              }),
-              (verdict) =>
-                verdict === undefined
-                  ? []
-                  : [emit("moderation.flagged", { target: { kind: "chat", id, room_id, user_id }, ...verdict })],
-            ),
-        }),
-        on("comment.created", {
-          ...moderationOptions,
-          handle: ({ timestamp, payload: { comment_id: id, content, stream_id, user_id } }) =>
-            // The time in the payload comes from the client; the time of the event is from the server.
-            Effect.map(
-              checkMessage({
-                kind: "comment",
-                id,
-                conversationId: stream_id,
-                userId: user_id,
-                content,
-                writtenAtMillis: Timestamp.toMillis(timestamp),
-              }),
-              (verdict) =>
-                verdict === undefined
-                  ? []
-                  : [emit("moderation.flagged", { target: { kind: "comment", id, stream_id, user_id }, ...verdict })],
-            ),
-        }),
+        ...(isModerating ? ModerationWorker.handlers(moderator.value, options.moderationConcurrency ?? 16) : []),
       ])
     }),
   )

@@ -6,10 +6,17 @@ export const invisibleCharacter = /^(?:\p{Cf}|\p{Cc}|\p{Variation_Selector}|\p{D
 /** Braille without dots looks like a space and counts as a symbol. */
 export const blankBraille = "\u2800"
 
-/** Whether a text shows nothing: white space and invisible characters only. Ends at the first visible character. */
+/** Accents, vowel signs, enclosing circles: they change the character before them. */
+const mark = /^\p{M}$/u
+
+/**
+ * Whether a text shows nothing: white space, invisible characters, and marks without a character that they belong to. Ends
+ * at the first visible character.
+ */
 export const isBlank = (text: string): boolean => {
   for (const character of text) {
-    if (!/\s/u.test(character) && character !== blankBraille && !invisibleCharacter.test(character)) return false
+    if (/\s/u.test(character) || character === blankBraille) continue
+    if (!invisibleCharacter.test(character) && !mark.test(character)) return false
   }
   return true
 }

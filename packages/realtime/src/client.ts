@@ -82,8 +82,9 @@ export interface TypedChannel<D extends AnyDeclaration> {
   readonly join: () => Promise<JoinReply<D>>
   readonly onJoin: (listener: (reply: JoinReply<D>) => void) => void
   /**
-   * Receives the further pages of missed entries, oldest first; the last one has `more: false`. The client
-   * requests them by itself after a join with `since` whose reply has `more: true`.
+   * Receives the further pages of missed entries, oldest first; the last one has `more: false`, and `recovered: false` says
+   * that entries before the page are no longer stored. The client requests them by itself after a join with `since` whose
+   * reply has `more: true`.
    */
   readonly onCatchUp: (listener: (page: HistoryReply<D>) => void) => void
   /** Rejects with {@link ErrorReply} or {@link PushTimeout}. */
@@ -136,6 +137,14 @@ class Position {
     return this.isBehind
   }
 
+  /** The next page after the position. */
+  onPage(page: Record<string, unknown>): void {
+    this.isBehind = false
+    if (page["recovered"] === false) this.#mayFall = true
+    this.trackAll(page)
+    this.isBehind = page["more"] === true
+  }
+
   trackAll(reply: Record<string, unknown>): void {
     for (const list of Object.values(reply)) if (Array.isArray(list)) for (const item of list) this.track(item)
   }
@@ -181,9 +190,7 @@ export const channel = <T extends Topic>(
           if (!isCurrent()) return
           const page = await settle<Record<string, unknown>>(raw.push("history", { after: position.since }))
           if (!isCurrent()) return
-          position.isBehind = false
-          position.trackAll(page)
-          position.isBehind = page["more"] === true
+          position.onPage(page)
           for (const listener of catchUpListeners) listener(page as never)
         })
       } catch (error) {

@@ -21,11 +21,19 @@ const hostCharacter = String.raw`\p{L}\p{M}\p{N}_Ⓐ-ⓩ-`
 /** The path of a link, such as `/report.zip`, is no host. It ends at `:` and `@`, so that a second link is found. */
 const pathOfLink = /((?:https?|ftps?|wss?):\/\/[^\s<>"\\/?#]+)[/?#][\w.~/?#&=+%$-]*/giu
 const bareHost = new RegExp(`[${hostCharacter}]+(?:\\.[${hostCharacter}]+)+`, "gu")
+/**
+ * Top-level domains that are better known as the endings of files. A bare name such as `README.md` is a file, as chat
+ * programs take it; `https://readme.md`, `www.readme.md` and `readme.md/x` are links. Names in `.zip` and `.mov` are links,
+ * because these domains are used to deceive.
+ */
+const fileEnding = /\.(?:java|md|mk|properties|ps|py|rs|sh|tf)$/i
+const startOfPath = /^(?::\d+)?\/|^\?[\p{L}\p{N}]/u
 
 /** In lower case and ASCII (`xn--…`), without a final dot. Ends early after {@link maxHosts}. */
 export const linkedHosts = (content: string): ReadonlyArray<string> => {
   if (!/[.:/\\\u3002\uff0e\uff61\u2024]/u.test(content)) return []
-  const text = content.replace(ignored, "").replace(otherDots, ".")
+  const visible = content.replace(ignored, "")
+  const text = visible.replace(otherDots, ".")
   const hosts: Array<string> = []
   for (const [whole, rest = ""] of text.matchAll(withScheme)) {
     const scheme = /^[\\/]/.test(whole) ? "https:" : (/^[a-z][a-z0-9+.-]*:/i.exec(whole)?.[0] ?? "https:")
@@ -34,7 +42,10 @@ export const linkedHosts = (content: string): ReadonlyArray<string> => {
     if (host !== undefined && (!/^[\\/]/.test(whole) || isKnownHost(host))) hosts.push(host)
     if (hosts.length >= maxHosts) return hosts
   }
-  for (const [name] of text.replace(pathOfLink, "$1 ").matchAll(bareHost)) {
+  // Each path becomes as many spaces, so that an index is the same in `visible`.
+  const withoutPaths = text.replace(pathOfLink, (whole, host: string) => host.padEnd(whole.length))
+  for (const { 0: name, index } of withoutPaths.matchAll(bareHost)) {
+    if (isFileName(name, visible, index)) continue
     // A parser of URLs reads 3.5 as the address 3.0.0.5.
     if (/^[0-9.]+$/.test(name) && !/^(?:[0-9]{1,3}\.){3}[0-9]{1,3}$/.test(name)) continue
     const host = hostOf(`https://${name.slice(-300)}`)
@@ -43,6 +54,14 @@ export const linkedHosts = (content: string): ReadonlyArray<string> => {
   }
   return hosts
 }
+
+/** `name` begins at `index` of the text as its readers see it; a name with other dots is a disguised host. */
+const isFileName = (name: string, visible: string, index: number): boolean =>
+  fileEnding.test(name) &&
+  !/^www\./i.test(name) &&
+  visible.startsWith(name, index) &&
+  visible[index - 1] !== "@" &&
+  !startOfPath.test(visible.slice(index + name.length, index + name.length + 8))
 
 const hostOf = (address: string): string | undefined => {
   const url = URL.parse(address)

@@ -7,7 +7,7 @@
 import { Clock, Duration, Effect } from "effect"
 import * as Floods from "./Floods.ts"
 import { isWithin, linkedHosts, toHost } from "./Links.ts"
-import type { ModeratedMessage, Verdict } from "./Verdict.ts"
+import type { Flood, ModeratedMessage, Verdict } from "./Verdict.ts"
 import * as WordMatcher from "./WordMatcher.ts"
 
 export interface Options {
@@ -31,6 +31,17 @@ export interface Options {
 export interface ModerationRules {
   /** Undefined: the message is acceptable. Idempotent for one message id. */
   readonly check: (message: ModeratedMessage) => Effect.Effect<Verdict | undefined>
+  /**
+   * Removes and returns the floods that ended with more messages than their last flag says. `everything`: those that still
+   * run too.
+   */
+  readonly takeFinishedFloods: (everything?: boolean) => Effect.Effect<ReadonlyArray<FlaggedFlood>>
+}
+
+/** The last flag of a flood, with its last message. */
+export interface FlaggedFlood {
+  readonly message: Floods.FloodMessage
+  readonly verdict: Verdict & { readonly flood: Flood }
 }
 
 /** UTF-16 units; channels accept 4,000 characters. */
@@ -55,12 +66,7 @@ export const make = (options: Options = {}): ModerationRules => {
       Effect.map(Clock.currentTimeMillis, (clock) => {
         const content = message.content.slice(0, maxLength)
         const text = WordMatcher.foldText(content)
-        // A backlog arrives at once and is no flood, so the time of writing counts.
-        const detected = floods.detect(
-          message,
-          (text.tokenizations[0] ?? []).join(" "),
-          message.writtenAtMillis ?? clock,
-        )
+        const detected = floods.detect(message, (text.tokenizations[0] ?? []).join(" "), clock)
         // A removal is due for every message of a flood; a review is one for all of them.
         const floodReasons = detected.filter(({ isDue }) => isDue || removesFloods).map(({ reason }) => reason)
         const isLinked = options.linkAction !== undefined && options.linkAction !== "allow" && hasLink(content)
@@ -76,14 +82,25 @@ export const make = (options: Options = {}): ModerationRules => {
         ]
         const reasons = [...new Set([...removeReasons, ...reviewReasons])]
         if (reasons.length === 0) return undefined
-        const [first] = detected
-        const isOnlyFlood =
-          first !== undefined && reasons.every((reason) => reason === "flood" || reason === "repeated")
+        const due = detected.find(({ isDue }) => isDue)
+        const isOnlyFlood = due !== undefined && reasons.every((reason) => reason === due.reason)
         return {
           action: removeReasons.length > 0 ? "remove" : "review",
           reasons,
-          ...(isOnlyFlood && !removesFloods ? { flood: first.flood } : {}),
+          ...(isOnlyFlood && !removesFloods ? { flood: due.flood } : {}),
         }
       }),
+    // With `remove` each message of a flood has a flag of its own.
+    takeFinishedFloods: (everything) =>
+      removesFloods
+        ? Effect.succeed([])
+        : Effect.map(Clock.currentTimeMillis, (clock) =>
+            floods
+              .takeFinished(clock, everything)
+              .map(({ flood, message, reason }) => ({
+                message,
+                verdict: { action: "review", reasons: [reason], flood },
+              })),
+          ),
   }
 }

@@ -22,6 +22,11 @@ export class Moderator extends Context.Service<
   {
     /** Undefined: the message is acceptable. */
     readonly check: (message: ModeratedMessage) => Effect.Effect<Verdict | undefined>
+    /** As `takeFinishedFloods` of the rules. */
+    readonly takeFinishedFloods: ModerationRules.ModerationRules["takeFinishedFloods"]
+    /** False: neither rules nor a model, so every message is acceptable. */
+    readonly isActive: boolean
+    readonly hasModel: boolean
   }
 >()("@armoricore/ai/Moderator") {
   static readonly layer = (options: Options): Layer.Layer<Moderator, never, HttpClient.HttpClient> =>
@@ -44,6 +49,9 @@ export class Moderator extends Context.Service<
                   ),
                 )
         return {
+          hasModel: model !== undefined,
+          isActive: rules !== undefined || model !== undefined,
+          takeFinishedFloods: rules?.takeFinishedFloods ?? (() => Effect.succeed([])),
           check: Effect.fn("Moderator.check")(function* (message) {
             const ruleVerdict = rules === undefined ? undefined : yield* rules.check(message)
             // The model cannot change a removal, so it is not called.

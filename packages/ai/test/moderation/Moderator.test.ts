@@ -5,12 +5,13 @@ import { Moderator, type Options } from "@armoricore/ai/moderation/Moderator"
 import * as ModerationRules from "@armoricore/ai/moderation/ModerationRules"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { event } from "@armoricore/bus/Address"
+import { deriveId } from "@armoricore/domain/DeterministicId"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import * as Testing from "@armoricore/testing/Testing"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Layer } from "effect"
+import { Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 
@@ -85,7 +86,7 @@ describe("rules", () => {
 
   it.effect("flag a flood once, and again at each doubling of its messages", () =>
     Effect.gen(function* () {
-      const { check } = ModerationRules.make({ floodThreshold: 3, repeatThreshold: 99 })
+      const { check, takeFinishedFloods } = ModerationRules.make({ floodThreshold: 3, repeatThreshold: 99 })
       const flags: Array<string> = []
       for (let index = 0; index < 300; index++) {
         const verdict = yield* check(message(`text ${index}`, "u2"))
@@ -96,6 +97,36 @@ describe("rules", () => {
       assert.deepStrictEqual(
         flags,
         [3, 6, 12, 24, 48, 96, 192].map((count) => `review ${count} ${since}`),
+      )
+      // regression: the last flag said 192 of 300 messages.
+      assert.deepStrictEqual(yield* takeFinishedFloods(), [])
+      yield* TestClock.adjust("5 seconds")
+      const final = yield* takeFinishedFloods()
+      assert.deepStrictEqual(
+        final.map(({ verdict }) => verdict),
+        [{ action: "review", reasons: ["flood"], flood: { count: 300, since } }],
+      )
+      assert.deepStrictEqual(yield* takeFinishedFloods(true), [])
+    }),
+  )
+
+  it.effect("raise one flag for a flood of one text in one room", () =>
+    Effect.gen(function* () {
+      const { check, takeFinishedFloods } = ModerationRules.make()
+      const verdicts = yield* Effect.forEach(
+        Array.from({ length: 100 }, () => message("the same text", "u2")),
+        check,
+      )
+      assert.deepStrictEqual(
+        verdicts.flatMap((verdict) =>
+          verdict === undefined ? [] : [`${verdict.reasons.join()} ${verdict.flood?.count}`],
+        ),
+        ["repeated 4", "repeated 8", "repeated 16", "repeated 32", "repeated 64"],
+      )
+      const final = yield* takeFinishedFloods(true)
+      assert.deepStrictEqual(
+        final.map(({ verdict }) => [verdict.reasons, verdict.flood.count]),
+        [[["repeated"], 100]],
       )
     }),
   )
@@ -243,6 +274,43 @@ describe("a model", () => {
 })
 
 describe("the service", () => {
+  it.effect("publishes the number of messages of a flood once it has ended, also at its own end", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const counts: Array<number | undefined> = []
+      yield* bus.consume({ name: "listener", from: event("moderation.flagged"), concurrency: 1 }, ({ body }) =>
+        EventCodec.decode(body).pipe(
+          Effect.map(({ event }) => {
+            if (event.event_type === "moderation.flagged") counts.push(event.payload.flood?.count)
+          }),
+          Effect.orDie,
+          Effect.as({ _tag: "Ack" as const }),
+        ),
+      )
+      const flood = Effect.fnUntraced(function* (room_id: string) {
+        for (let index = 0; index < 15; index++) {
+          const id = deriveId("test", room_id, `${index}`)
+          const timestamp = "2026-01-31T12:00:00Z"
+          const payload = { message_id: id, room_id, user_id: room_id, content: `text ${index}`, timestamp }
+          const envelope = { event_type: "chat.message", event_id: id, timestamp, source: "realtime", payload } as const
+          yield* bus.publish({ address: event("chat.message"), id, body: EventCodec.encode(envelope) })
+        }
+      })
+      const scope = yield* Scope.make()
+      const moderator = moderated({ rules: {} })
+      yield* Layer.buildWithScope(AiService.layer().pipe(Layer.provide(moderator)), scope)
+      yield* flood("r1")
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(counts, [10, 15])
+      yield* flood("r2")
+      yield* TestClock.adjust("10 millis")
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("10 millis")
+      assert.deepStrictEqual(counts, [10, 15, 10, 15])
+    }).pipe(Effect.provide(Testing.layer)),
+  )
+
   it.effect("flags a message with what realtime needs to remove it", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus

@@ -16,6 +16,9 @@ export const TopicMessages = Schema.Struct({
   more: Schema.Boolean.annotate({
     description: "Messages follow the page: later ones after a request with `after`, otherwise earlier ones.",
   }),
+  recovered: Schema.Boolean.annotate({
+    description: "False: a message between `after` and the page is no longer stored. Always true without `after`.",
+  }),
 }).annotate({ identifier: "TopicMessages" })
 
 export const TopicPresence = Schema.Struct({

@@ -113,8 +113,8 @@ export const layer = channel.toLayer(
             return message
           }, Effect.uninterruptible),
           history: Effect.fnUntraced(function* (room, request) {
-            const { entries, more } = yield* roomLog.history(room.topic, request, yield* room.awaitCapacity)
-            return { messages: yield* decodeEntries(entries), more }
+            const { entries, ...page } = yield* roomLog.history(room.topic, request, yield* room.awaitCapacity)
+            return { messages: yield* decodeEntries(entries), ...page }
           }),
           typing_start: Effect.fnUntraced(function* (room) {
             yield* broadcastTyping(room, true)

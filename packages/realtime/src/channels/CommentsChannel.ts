@@ -99,8 +99,8 @@ export const layer = channel.toLayer(
             return comment
           }, Effect.uninterruptible),
           history: Effect.fnUntraced(function* (stream, request) {
-            const { entries, more } = yield* roomLog.history(stream.topic, request, yield* stream.awaitCapacity)
-            return { messages: yield* decodeEntries(entries), more }
+            const { entries, ...page } = yield* roomLog.history(stream.topic, request, yield* stream.awaitCapacity)
+            return { messages: yield* decodeEntries(entries), ...page }
           }),
         },
         leave: (stream) => viewers.update(stream.topic),

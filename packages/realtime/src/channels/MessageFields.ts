@@ -54,7 +54,12 @@ export const historyEvent = <M extends Schema.Codec<unknown, unknown>>(message: 
         : { path: ["after"], issue: "`before` and `after` exclude each other: send one of them" },
     ),
   ),
-  reply: Schema.Struct({ messages: Schema.Array(message), more: Schema.Boolean }),
+  reply: Schema.Struct({
+    messages: Schema.Array(message),
+    more: Schema.Boolean,
+    /** False: a message between `after` and the page is no longer stored. Always true without `after`. */
+    recovered: Schema.Boolean,
+  }),
   allowGuests: true,
 })
 

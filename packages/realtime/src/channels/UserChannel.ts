@@ -39,8 +39,8 @@ export const layer = channel.toLayer(
       {
         on: {
           history: Effect.fnUntraced(function* (user, request) {
-            const { entries, more } = yield* roomLog.history(user.topic, request, yield* user.awaitCapacity)
-            return { messages: entries, more }
+            const { entries, ...page } = yield* roomLog.history(user.topic, request, yield* user.awaitCapacity)
+            return { messages: entries, ...page }
           }),
         },
       },

@@ -31,6 +31,25 @@ const Push = Schema.Struct({
 })
 const PushResult = Schema.Literals(["accepted", "busy", "gone"])
 
+/** Bytes of the lines in one message between nodes, which is base64 and at most 1 MB long. */
+const maxPushBytes = 262_144
+
+/** Groups of lines, in order, with at most {@link maxPushBytes} each, or with one line. */
+const inGroups = (lines: ReadonlyArray<PollMessage>): ReadonlyArray<ReadonlyArray<PollMessage>> => {
+  const groups: Array<Array<PollMessage>> = []
+  let bytes = 0
+  for (const line of lines) {
+    const group = groups.at(-1)
+    bytes += line.bytes.length
+    if (group !== undefined && bytes <= maxPushBytes) group.push(line)
+    else {
+      groups.push([line])
+      bytes = line.bytes.length
+    }
+  }
+  return groups.length === 0 ? [[]] : groups
+}
+
 /** `find` returns a session of this node. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly find: (token: string) => PollSession | undefined
@@ -92,14 +111,19 @@ export const make = Effect.fnUntraced(function* (options: {
         run(Effect.andThen(Fiber.interrupt(waiting.fiber), cluster.send(node, kinds.cancel, { id: waiting.id })))
       },
       push: (lines, done) => {
-        const value = {
-          token,
-          lines: lines.map(({ bytes, isBinary }) => ({ base64: bytes.toString("base64"), isBinary })),
+        const pushGroup = (group: ReadonlyArray<PollMessage>) => {
+          const sent = group.map(({ bytes, isBinary }) => ({ base64: bytes.toString("base64"), isBinary }))
+          return cluster.request(node, kinds.push, { token, lines: sent }, PushResult, replyTimeout)
         }
         run(
-          Effect.map(cluster.request(node, kinds.push, value, PushResult, replyTimeout), (pushed) => {
-            isGone = pushed === "gone" || (pushed === undefined && !cluster.otherNodes().includes(node))
-            done(pushed === "accepted")
+          Effect.gen(function* () {
+            for (const group of inGroups(lines)) {
+              const pushed = yield* pushGroup(group)
+              if (pushed === "accepted") continue
+              isGone = pushed === "gone" || (pushed === undefined && !cluster.otherNodes().includes(node))
+              return done(false)
+            }
+            done(true)
           }),
         )
       },

@@ -65,12 +65,15 @@ export interface LogPage {
   readonly entries: ReadonlyArray<LogEntry>
   /** Stored entries follow the page: later ones after a request with `after`, otherwise earlier ones. */
   readonly more: boolean
+  /** False: an entry between `after` (in a replay `since`) and the page is no longer stored. Always true without `after`. */
+  readonly recovered: boolean
 }
 
-/** With `since` the oldest entries after it, otherwise the latest entries. */
+/**
+ * With `since` the oldest entries after it, otherwise the latest entries. `recovered` is also false while the history is
+ * unavailable.
+ */
 export interface Replay extends LogPage {
-  /** False: an entry after `since` and before the page is no longer stored, or the history is unavailable. */
-  readonly recovered: boolean
   /** With `more`: where the next page begins; `after` of the next request with `since`, otherwise its `before`. */
   readonly next: number | undefined
   /** For the `upToSeq` of a join. */
@@ -137,8 +140,8 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
         const limit = Math.min(maxPageEntries, request.limit ?? defaultReplayLimit)
         const page = pageOf(request, limit, maxBytes)
         const key = `${topic} ${request.before} ${request.after} ${limit} ${maxBytes}`
-        const { items, more } = yield* coalescePages(key, history.read(topic, page))
-        return { entries: items.map(decode), more }
+        const { items, more, complete } = yield* coalescePages(key, history.read(topic, page))
+        return { entries: items.map(decode), more, recovered: complete }
       }),
       remove: Effect.fn("RoomLog.remove")(function* (topic, id) {
         return outageBuffer.remove(topic, id) || (yield* history.remove(topic, id))

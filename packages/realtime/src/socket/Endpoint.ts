@@ -15,7 +15,7 @@ import { Tokens, type Unauthorized } from "@armoricore/auth/Tokens"
 import type { TransientError } from "@armoricore/domain/Errors"
 import { Clock, Context, Deferred, Duration, Effect, FiberSet, Layer, Schedule } from "effect"
 import type { IpNetwork } from "effect/net"
-import { type WebSocket, WebSocketServer } from "ws"
+import { WebSocketServer } from "ws"
 import { Cluster } from "../cluster/Cluster.ts"
 import * as PollRelay from "../cluster/PollRelay.ts"
 import * as ClusterRateLimits from "../cluster/ClusterRateLimits.ts"
@@ -33,7 +33,7 @@ import { type OpenSocket, Socket, type SocketContext } from "./Socket.ts"
 import { Topics } from "../pubsub/Topics.ts"
 import type { Transport } from "./transports/Transport.ts"
 import { LongPollTransport } from "./transports/LongPollTransport.ts"
-import { WebSocketTransport } from "./transports/WebSocketTransport.ts"
+import { ClientWebSocket, WebSocketTransport } from "./transports/WebSocketTransport.ts"
 
 export interface EndpointOptions {
   /** Default `/socket`: the endpoint serves `/socket/websocket` and `/socket/longpoll`. */
@@ -245,6 +245,7 @@ const makeUpgradeHandler = (state: EndpointState): Endpoint["Service"]["handleUp
   // A variable of its own, because the types of `ws` do not include `closeTimeout` yet.
   const serverOptions = {
     noServer: true,
+    WebSocket: ClientWebSocket,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: limits.maxFrameBytes,
@@ -263,7 +264,7 @@ const makeUpgradeHandler = (state: EndpointState): Endpoint["Service"]["handleUp
     serializer: Serializer,
   ): void => {
     let isOpened = false
-    server.handleUpgrade(request, wire, head, (ws: WebSocket) => {
+    server.handleUpgrade(request, wire, head, (ws) => {
       isOpened = true
       const transport = new WebSocketTransport(ws, wire, state.flusher, limits.maxQueuedBytes, stallMillis)
       openSocket(state, transport, client, serializer)

@@ -19,6 +19,8 @@ import type { Transport } from "./transports/Transport.ts"
 const maxProducing = 2
 /** The most bytes of replies that the client has not read when the next one is produced. */
 const maxUnreadBytes = 98_304
+/** With fewer unread bytes and no reply that waits, nothing depends on a pong, so no ping is sent. */
+const minPingBytes = 8192
 const maxReplyBytes = 131_072
 const minReplyBytes = 2048
 /** Before this time, in milliseconds, the rate of the client is unknown. */
@@ -31,6 +33,8 @@ const pongTimeout = 8000
 export interface ReplyGateOptions {
   readonly transport: Pick<Transport, "onceBelow" | "ping" | "queuedBytes">
   readonly clock: Clock.Clock
+  /** False: the client is known not to answer pings. */
+  readonly answersPings: boolean
   /** The limit of the queue. */
   readonly maxQueuedBytes: number
 }
@@ -55,7 +59,7 @@ export class ReplyGate<Holder extends object> {
 
   constructor(options: ReplyGateOptions) {
     this.#options = options
-    this.#canPing = options.transport.ping !== undefined
+    this.#canPing = options.transport.ping !== undefined && options.answersPings
   }
 
   /** Waits for the holder's turn. Succeeds with the most bytes of its reply. */
@@ -115,12 +119,18 @@ export class ReplyGate<Holder extends object> {
     this.#grant()
   }
 
+  /** False once the client did not answer pings in time. */
+  get answersPings(): boolean {
+    return this.#canPing || this.#options.transport.ping === undefined
+  }
+
   get isIdle(): boolean {
     return this.#waiting.size === 0 && this.#producing.size === 0 && this.#ping === undefined
   }
 
   #sendPing(): void {
     if (!this.#canPing || this.#isPaused || this.#ping !== undefined || this.#sent === this.#read) return
+    if (this.#waiting.size === 0 && this.#sent - this.#read < minPingBytes) return
     this.#ping = { sent: this.#sent, at: this.#now() }
     this.#options.transport.ping?.()
   }

@@ -97,6 +97,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   #isEnded = false
   /** Created for the first large reply, and dropped when none waits. */
   #replyGate: ReplyGate<ChannelMembership> | undefined
+  #answersPings = true
 
   constructor(
     context: SocketContext,
@@ -189,7 +190,12 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     const { clock, limits } = this.context
     const { maxQueuedBytes } = limits
     if (this.#replyGate === undefined) {
-      this.#replyGate = new ReplyGate({ transport: this.#transport, clock, maxQueuedBytes })
+      this.#replyGate = new ReplyGate({
+        transport: this.#transport,
+        clock,
+        answersPings: this.#answersPings,
+        maxQueuedBytes,
+      })
       if (this.#isEnded) this.#replyGate.onClosed()
       else if (this.#isPaused) this.#replyGate.onPaused()
     }
@@ -208,7 +214,9 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   }
 
   #dropIdleGate(): void {
-    if (this.#replyGate?.isIdle === true) this.#replyGate = undefined
+    if (this.#replyGate?.isIdle !== true) return
+    this.#answersPings = this.#replyGate.answersPings
+    this.#replyGate = undefined
   }
 
   /** Bytes that were queued since the connection opened. */
@@ -247,6 +255,7 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
     if (wasFlooding && !this.#backlogged) this.#resume()
     this.#transport.sweep(now)
     this.#replyGate?.sweep(now)
+    this.#dropIdleGate()
     if (this.identity.expiresAt <= this.context.clock.currentTimeMillisUnsafe()) this.close(CloseCode.tokenExpired)
     else if (now - this.#lastActivityAt >= idleMillis) this.#closeUnresponsive(CloseCode.idle)
   }

@@ -14,6 +14,8 @@ import { type HistoryRequest, RoomLog } from "../rooms/RoomLog.ts"
 export interface MessagePage {
   /** Ascending; each as the channel sends it to clients. */
   readonly messages: ReadonlyArray<Payload>
+  /** False: a message between `after` and the page is no longer stored. Always true without `after`. */
+  readonly recovered: boolean
   /** Messages follow the page: later ones after a request with `after`, otherwise earlier ones. */
   readonly more: boolean
 }
@@ -83,8 +85,8 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
             toMessage === undefined
               ? undefined
               : Effect.fn("TopicAccess.messages")(function* (request) {
-                  const { entries, more } = yield* roomLog.history(topic, request, maxPageBytes)
-                  return { messages: yield* Effect.forEach(entries, toMessage), more }
+                  const { entries, ...page } = yield* roomLog.history(topic, request, maxPageBytes)
+                  return { messages: yield* Effect.forEach(entries, toMessage), ...page }
                 }),
           presence: hasPresence
             ? Effect.sync(() => {

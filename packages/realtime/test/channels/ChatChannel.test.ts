@@ -97,6 +97,7 @@ describe("chat", () => {
         "  \n",
         "\u200b\u2060",
         "\u2800\u3164\u202e",
+        "\u0301\u20dd \u0e34",
       ]) {
         sendMessage(ann, content)
         const { status, response } = yield* answer(ann)
@@ -150,6 +151,14 @@ describe("chat", () => {
         more: true,
       })
       assert.deepStrictEqual(yield* replyTo({ since: 1 }), { first: "m0", count: 60, recovered: false, more: false })
+      const pageOf = Effect.fnUntraced(function* (request: object) {
+        ann.send("1", "3", topic, "history", request)
+        const { messages, more, recovered } = (yield* answer(ann)).response
+        return { first: (messages as ReadonlyArray<{ content: string }>)[0]?.content, more, recovered }
+      })
+      assert.deepStrictEqual(yield* pageOf({ after: seqs[1], limit: 2 }), { first: "m2", more: true, recovered: true })
+      assert.deepStrictEqual(yield* pageOf({ after: 1, limit: 2 }), { first: "m0", more: true, recovered: false })
+      assert.deepStrictEqual(yield* pageOf({ before: seqs[9], limit: 2 }), { first: "m7", more: true, recovered: true })
     }),
   )
 

@@ -345,7 +345,10 @@ describe("several nodes", () => {
       const { status, token: session } = yield* request(a, "")
       assert.strictEqual(status, 410)
       const join = JSON.stringify(["1", "1", chat, "phx_join", {}])
-      assert.strictEqual((yield* request(b, session, join)).status, 200)
+      // Larger than one message between nodes.
+      const long = JSON.stringify([null, "1", "phoenix", "heartbeat", { pad: "x".repeat(60_000) }])
+      const body = [join, ...Array.from({ length: 15 }, () => long)].join("\n")
+      assert.strictEqual((yield* request(b, session, body)).status, 200)
       const joined = yield* request(b, session)
       assert.strictEqual(joined.status, 200)
       assert.include(joined.messages[0] ?? "", '"status":"ok"')

@@ -148,6 +148,9 @@ describe("the long-poll fallback", () => {
       // regression: a body of more than 100 lines was rejected, and none of them was handled.
       assert.strictEqual(yield* one.post(...Array.from({ length: 101 }, () => heartbeat)), 200)
       assert.lengthOf((yield* one.poll).messages ?? [], 101)
+      // regression: more lines than may wait were answered with 408 although none waited.
+      assert.strictEqual(yield* one.post(...Array.from({ length: 1200 }, () => heartbeat)), 200)
+      assert.lengthOf((yield* one.poll).messages ?? [], 1200)
       assert.strictEqual(yield* one.post("x".repeat(200_000)), 413)
       assert.strictEqual(yield* one.post("[1]"), 410)
     }),

@@ -25,7 +25,12 @@ class FakeTransport {
 
 const setUp = Effect.map(Clock.Clock, (clock) => {
   const transport = new FakeTransport()
-  const gate = new ReplyGate<{ readonly name: string }>({ transport, clock, maxQueuedBytes: 1_048_576 })
+  const gate = new ReplyGate<{ readonly name: string }>({
+    transport,
+    clock,
+    answersPings: true,
+    maxQueuedBytes: 1_048_576,
+  })
   const granted: Array<readonly [string, number]> = []
   const ask = (name: string) => {
     const holder = { name }
@@ -58,6 +63,19 @@ describe("ReplyGate", () => {
       assert.strictEqual(names(), "abc")
       gate.release(b, 0)
       assert.isFalse(gate.isIdle)
+    }),
+  )
+
+  it.effect("sends no ping after a small reply, so that an idle socket has no gate", () =>
+    Effect.gen(function* () {
+      const { ask, gate, granted, transport } = yield* setUp
+      for (let index = 0; index < 5; index++) {
+        gate.release(yield* ask(`${index}`), 1000)
+        assert.deepStrictEqual([granted.length, transport.pings, gate.isIdle], [index + 1, 0, true])
+      }
+      // Small replies add up.
+      for (let index = 0; index < 5; index++) gate.release(yield* ask(`${index}`), 1000)
+      assert.strictEqual(transport.pings, 1)
     }),
   )
 

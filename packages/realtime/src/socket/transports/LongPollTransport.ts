@@ -22,7 +22,10 @@ interface QueuedMessage {
   readonly done: ((isAccepted: boolean) => void) | undefined
 }
 
-/** Only a client that does not wait for its responses exceeds this number. */
+/**
+ * With so many messages that wait, no further request is accepted. Only a client that does not wait for its responses
+ * exceeds this number: one request is accepted whole, since the size of its body is limited.
+ */
 const maxQueuedMessages = 1000
 
 export class LongPollTransport extends FrameQueue implements Transport {
@@ -77,7 +80,7 @@ export class LongPollTransport extends FrameQueue implements Transport {
    * Calls `done(true)` once the socket received all messages, `done(false)` if the queue is full or the session ends.
    */
   push(messages: ReadonlyArray<Omit<QueuedMessage, "done">>, done: (isAccepted: boolean) => void): void {
-    if (this.#gone || this.#queuedMessages.length + messages.length > maxQueuedMessages) return done(false)
+    if (this.#gone || this.#queuedMessages.length >= maxQueuedMessages) return done(false)
     this.#receiver?.onActivity()
     if (messages.length === 0) return done(true)
     const last = messages.length - 1

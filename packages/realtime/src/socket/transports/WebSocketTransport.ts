@@ -2,16 +2,47 @@
  * The WebSocket transport. Outgoing frames bypass `ws` (see `SocketWriter`); `ws` handles incoming frames and the closing
  * handshake.
  */
-import type { RawData, WebSocket } from "ws"
+import { type RawData, WebSocket } from "ws"
 import type { CloseCode } from "../../protocol/CloseCode.ts"
 import { type Flusher, SocketWriter, type WritableSocket } from "../SocketWriter.ts"
 import { PingFrame } from "../OutgoingFrame.ts"
 import type { Receiver, Transport } from "./Transport.ts"
 
-export class WebSocketTransport extends SocketWriter implements Transport {
-  readonly #ws: WebSocket
+/** The WebSocket of a client. All share their listeners: closures of each would cost as much memory as its queue. */
+export class ClientWebSocket extends WebSocket {
+  receiver: Receiver | undefined = undefined
+  transport: WebSocketTransport | undefined = undefined
 
-  constructor(ws: WebSocket, wire: WritableSocket, flusher: Flusher, maxQueuedBytes: number, stallMillis: number) {
+  listen(receiver: Receiver, transport: WebSocketTransport): void {
+    this.receiver = receiver
+    this.transport = transport
+    this.on("message", onMessage).on("ping", onPing).on("pong", onPong).on("error", onError).on("close", onClose)
+  }
+}
+
+const receiverOf = (ws: WebSocket): Receiver | undefined => (ws instanceof ClientWebSocket ? ws.receiver : undefined)
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  receiverOf(this)?.receive(toBuffer(data), isBinary)
+}
+function onPing(this: WebSocket): void {
+  receiverOf(this)?.onActivity()
+}
+function onPong(this: WebSocket): void {
+  receiverOf(this)?.onPong()
+}
+/** `ws` closes with the right code (1002, 1007, 1009); without a listener Node would throw the error. */
+function onError(this: WebSocket): void {
+  if (this instanceof ClientWebSocket) this.transport?.discard()
+}
+function onClose(this: WebSocket): void {
+  receiverOf(this)?.onClosed()
+}
+
+export class WebSocketTransport extends SocketWriter implements Transport {
+  readonly #ws: ClientWebSocket
+
+  constructor(ws: ClientWebSocket, wire: WritableSocket, flusher: Flusher, maxQueuedBytes: number, stallMillis: number) {
     super(wire, flusher, maxQueuedBytes, stallMillis)
     this.#ws = ws
   }
@@ -19,12 +50,7 @@ export class WebSocketTransport extends SocketWriter implements Transport {
   override attach(receiver: Receiver): void {
     super.attach(receiver)
     const ws = this.#ws
-    ws.on("message", (data, isBinary) => receiver.receive(toBuffer(data), isBinary))
-    ws.on("ping", () => receiver.onActivity())
-    ws.on("pong", () => receiver.onPong())
-    // `ws` closes with the right code (1002, 1007, 1009); without a listener Node would throw the error.
-    ws.on("error", () => this.discard())
-    ws.on("close", () => receiver.onClosed())
+    ws.listen(receiver, this)
     if (ws.readyState === ws.CLOSED) receiver.onClosed()
   }
 

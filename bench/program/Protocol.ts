@@ -1,0 +1,32 @@
+/** The messages between the bench, its crowds and its peers, and what clients write. */
+
+export const secret = "a-secret-for-the-bench-that-is-long-enough"
+
+/** `armoricore`: the whole program. `ws`: encodes once, and writes to each socket. `limit`: one write for all frames of a turn. */
+export const subjectKinds = ["armoricore", "armoricore on NATS", "ws", "limit"] as const
+export type SubjectKind = (typeof subjectKinds)[number]
+
+export type CrowdCommand =
+  /** Connects all at once, and joins the topic. */
+  | { readonly order: "connect"; readonly port: number; readonly tokens: ReadonlyArray<string>; readonly topic: string }
+  /** Writes so many messages, `inFlight` at a time, by turns of the first `writers` clients. */
+  | { readonly order: "write"; readonly messages: number; readonly inFlight: number; readonly writers: number }
+  /** Writes one message every `everyMillis`. */
+  | { readonly order: "pace"; readonly messages: number; readonly everyMillis: number }
+  /** Reports once every client has received so many broadcasts since the last order. */
+  | { readonly order: "receive"; readonly broadcasts: number }
+
+export type CrowdReport =
+  | { readonly report: "connected" }
+  | { readonly report: "written" }
+  /** How late the paced messages arrived, in milliseconds. */
+  | { readonly report: "received"; readonly late: ReadonlyArray<number> }
+
+/** The time when the message was written is in its text, where readers find it without decoding. */
+export const timeMarker = "sent at "
+
+export const textOf = (sequence: number): string =>
+  `message ${sequence}, ${timeMarker}${(performance.timeOrigin + performance.now()).toFixed(3)} of the epoch`
+
+export const push = (topic: string, sequence: number): string =>
+  JSON.stringify(["1", `${sequence}`, topic, "new_message", { content: textOf(sequence) }])
