@@ -75,14 +75,16 @@ const writeOne = (member: Member, done: () => void): void => {
 }
 
 const write = ({ inFlight, messages, writers }: Extract<CrowdCommand, { order: "write" }>): void => {
+  const resting = members.slice(0, writers)
   let sent = 0
   let done = 0
   const next = (): void => {
-    const member = members[sent % Math.min(writers, members.length)]
-    if (sent >= messages || member === undefined) return
+    const member = sent < messages ? resting.shift() : undefined
+    if (member === undefined) return
     sent++
     writeOne(member, () => {
       done++
+      resting.push(member)
       if (done === messages) sendReport({ report: "written" })
       else next()
     })

@@ -64,9 +64,10 @@ describe("GET /v1/topics/{topic}/messages", () => {
       assert.deepStrictEqual(body, {
         messages: [{ event: "media_ready", seq, payload: { media_id: "m1", seq } }],
         more: false,
+        recovered: true,
       })
       const empty = yield* get("chat:room:empty/messages", "operator")
-      assert.deepStrictEqual(empty.body, { messages: [], more: false })
+      assert.deepStrictEqual(empty.body, { messages: [], more: false, recovered: true })
     }).pipe(Effect.provide(apiServer())),
   )
 

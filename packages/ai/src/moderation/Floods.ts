@@ -123,7 +123,13 @@ export const make = ({ floodThreshold, repeatThreshold, window }: FloodOptions) 
           ...(reason === "flood"
             ? { reason, window, threshold: floodThreshold }
             : { reason, window: window * repeatWindows, threshold: repeatThreshold }),
-          ...{ recent: [], since: at, count: 0, due: 0, reported: 0, lastMessage: target, receivedAt: now },
+          recent: [],
+          since: at,
+          count: 0,
+          due: 0,
+          reported: 0,
+          lastMessage: target,
+          receivedAt: now,
         })
       const burst = burstOf(byRoom, `${kind} ${conversationId} ${userId}`, "flood")
       const flood = count(burst, target, at, now)

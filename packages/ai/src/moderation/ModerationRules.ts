@@ -95,12 +95,10 @@ export const make = (options: Options = {}): ModerationRules => {
       removesFloods
         ? Effect.succeed([])
         : Effect.map(Clock.currentTimeMillis, (clock) =>
-            floods
-              .takeFinished(clock, everything)
-              .map(({ flood, message, reason }) => ({
-                message,
-                verdict: { action: "review", reasons: [reason], flood },
-              })),
+            floods.takeFinished(clock, everything).map(({ flood, message, reason }) => ({
+              message,
+              verdict: { action: "review", reasons: [reason], flood },
+            })),
           ),
   }
 }
