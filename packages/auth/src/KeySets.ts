@@ -9,6 +9,7 @@ import * as Jose from "jose"
 import { createPublicKey, type KeyObject } from "node:crypto"
 import { defaultLeeway } from "./Claims.ts"
 import * as Hs256 from "./Hs256.ts"
+import * as VerifiedTokens from "./VerifiedTokens.ts"
 import { expiredToken, invalidToken, malformedToken, wrongAlgorithm, type Unauthorized } from "./Unauthorized.ts"
 
 export type Keys =
@@ -94,12 +95,12 @@ const byUrls = Effect.fnUntraced(function* (
   const checks = checksOf(expected, algorithms)
   const [onlySet] = sets
   return {
-    verify: (token, now) => {
+    verify: VerifiedTokens.remembering((token, now) => {
       // The issuer only selects the keys here; the claim is checked after the signature.
       const set = sets.length === 1 ? onlySet : sets[issuers.indexOf(unverifiedIssuer(token) ?? "")]
       if (set === undefined) return Effect.fail(invalidToken("the claim iss of the token is not an expected issuer"))
       return verifyWithSet(token, set, checks(now))
-    },
+    }),
   }
 })
 
@@ -116,7 +117,7 @@ const byPublicKey = Effect.fnUntraced(function* (
   if (allowed === undefined) return yield* invalidPublicKey("must be an RSA, EC or Ed25519 key")
   const checks = checksOf(expected, allowed)
   return {
-    verify: (token, now) => verifyWith(() => Jose.jwtVerify(token, key, checks(now))),
+    verify: VerifiedTokens.remembering((token, now) => verifyWith(() => Jose.jwtVerify(token, key, checks(now)))),
   }
 })
 

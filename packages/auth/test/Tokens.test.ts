@@ -1,5 +1,7 @@
 import { type Identity } from "@armoricore/auth/Identity"
 import { layer, Tokens, type TokensOptions } from "@armoricore/auth/Tokens"
+import { malformedToken } from "@armoricore/auth/Unauthorized"
+import { remembering } from "@armoricore/auth/VerifiedTokens"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
@@ -18,6 +20,28 @@ const foreign = (claims: Record<string, unknown>, key: Uint8Array = secretKey, a
 const verify = (token: string | undefined) => Effect.flatMap(Tokens, (tokens) => tokens.verify(token))
 const refusal = (token: string | undefined) =>
   Effect.map(Effect.flip(verify(token)), (error) => (error._tag === "Unauthorized" ? error.reason : error._tag))
+
+describe("VerifiedTokens", () => {
+  it.effect("verifies a token once until its `exp`, at most ten minutes, and a refused one each time", () =>
+    Effect.gen(function* () {
+      let verified = 0
+      const verify = remembering((token) => {
+        verified++
+        return token === "bad" ? Effect.fail(malformedToken) : Effect.succeed({ sub: token, exp: 1000 })
+      })
+      const countAfter = (token: string, now: number) => Effect.map(Effect.exit(verify(token, now)), () => verified)
+      assert.deepStrictEqual(yield* verify("u1", 0), { sub: "u1", exp: 1000 })
+      assert.strictEqual(yield* countAfter("u1", 599_999), 1)
+      assert.strictEqual(yield* countAfter("u1", 600_000), 2)
+      assert.strictEqual(yield* countAfter("u1", 999_999), 2)
+      // From here on the leeway decides.
+      assert.strictEqual(yield* countAfter("u1", 1_000_000), 3)
+      assert.strictEqual(yield* countAfter("u1", 1_000_001), 4)
+      assert.strictEqual(yield* countAfter("bad", 0), 5)
+      assert.strictEqual(yield* countAfter("bad", 0), 6)
+    }),
+  )
+})
 
 describe("Tokens with a secret", () => {
   it.effect("verifies the tokens that it signs", () =>

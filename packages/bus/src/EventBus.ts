@@ -13,6 +13,7 @@
 import type { ConfigurationError, NotFound, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Context } from "effect"
 import type { Duration, Effect, Scope, Semaphore, Stream } from "effect"
+import type { EventType } from "@armoricore/domain/EventRegistry"
 import type { EventAddress, EphemeralAddress, StoredAddress, WorkAddress } from "./Address.ts"
 
 export type Headers = Readonly<Record<string, string>>
@@ -95,6 +96,11 @@ export interface ConsumerOptions {
   readonly name: string
   /** `all-events` is for the validator of event types that no handler consumes. */
   readonly from: EventAddress | WorkAddress | "all-events"
+  /**
+   * Only with `all-events`: types that the consumer acknowledges without a look. An adapter that is able to leaves them
+   * out; others deliver them.
+   */
+  readonly skips?: ReadonlyArray<EventType>
   /**
    * Handlers that run concurrently in this process. The consumer never leases more messages than there are free slots.
    */

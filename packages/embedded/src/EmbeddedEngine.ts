@@ -9,7 +9,7 @@
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Effect, Layer, Schedule, type Scope, type Stream, SubscriptionRef } from "effect"
 import { resolve } from "node:path"
-import { EngineClient } from "./EngineClient.ts"
+import { type CallOptions, EngineClient } from "./EngineClient.ts"
 import type { Operations } from "./Operations.ts"
 import * as Transport from "./Transport.ts"
 
@@ -29,6 +29,7 @@ export interface EngineModule<Ops extends Operations> {
   readonly call: <Name extends keyof Ops & string>(
     operation: Name,
     args: Parameters<Ops[Name]>[1],
+    options?: CallOptions,
   ) => Effect.Effect<ReturnType<Ops[Name]>, EngineError>
   /**
    * Notifications of topics that begin with `prefix`, from every process that shares the folder, in commit order, from
@@ -106,9 +107,13 @@ const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client
     module: Effect.fnUntraced(function* <Ops extends Operations>(source: ModuleSource) {
       yield* client.register(source.name, source.url.href, source.options ?? {})
       const module: EngineModule<Ops> = {
-        call: <Name extends keyof Ops & string>(operation: Name, args: Parameters<Ops[Name]>[1]) =>
+        call: <Name extends keyof Ops & string>(
+          operation: Name,
+          args: Parameters<Ops[Name]>[1],
+          options?: CallOptions,
+        ) =>
           // The thread returns the result of the operation with that name.
-          client.call(source.name, operation, args) as Effect.Effect<ReturnType<Ops[Name]>, EngineError>,
+          client.call(source.name, operation, args, options) as Effect.Effect<ReturnType<Ops[Name]>, EngineError>,
         subscribe: (prefix, onNotice, options) =>
           Effect.asVoid(
             Effect.acquireRelease(

@@ -15,6 +15,13 @@ type Resume = (result: Effect.Effect<unknown, EngineClientError>) => void
 
 /** A batch of this many calls is sent at once: the engine commits it while the next one fills. */
 const maxBatch = 64
+/** In milliseconds: a deferred call that no other call takes along is sent after this time. */
+const deferral = 5
+
+export interface CallOptions {
+  /** The call may wait a few milliseconds for another one, so that both cost one message and one transaction. */
+  readonly deferred?: boolean
+}
 
 export interface Notification {
   readonly module: string
@@ -40,17 +47,23 @@ export class EngineClient {
   private isReady = false
   private queue: Array<Request> = []
   private scheduled = false
+  private deferTimer: NodeJS.Timeout | undefined
   private lastId = 0
 
   constructor(connected: SubscriptionRef.SubscriptionRef<boolean>) {
     this.connected = connected
   }
 
-  call(module: string, operation: string, args: unknown): Effect.Effect<unknown, EngineClientError> {
+  call(
+    module: string,
+    operation: string,
+    args: unknown,
+    options?: CallOptions,
+  ): Effect.Effect<unknown, EngineClientError> {
     return Effect.callback<unknown, EngineClientError>((resume) => {
       if (this.transport === undefined || (!this.isReady && module !== ""))
         return resume(Effect.fail(unavailable("The engine of the data folder is unreachable; reconnecting")))
-      const id = this.send(module, operation, args, resume)
+      const id = this.send([module, operation, args], resume, options?.deferred === true)
       return Effect.sync(() => void this.pending.delete(id))
     })
   }
@@ -157,11 +170,16 @@ export class EngineClient {
     )
   }
 
-  private send(module: string, operation: string, args: unknown, resume: Resume): number {
+  private send(
+    [module, operation, args]: readonly [string, string, unknown],
+    resume: Resume,
+    isDeferred: boolean,
+  ): number {
     const id = ++this.lastId
     this.pending.set(id, resume)
     this.queue.push([id, module, operation, args])
     if (this.queue.length >= maxBatch) this.flush()
+    else if (isDeferred) this.deferTimer ??= setTimeout(() => this.flush(), deferral)
     else if (!this.scheduled) {
       this.scheduled = true
       setImmediate(() => {
@@ -173,6 +191,8 @@ export class EngineClient {
   }
 
   private flush(): void {
+    clearTimeout(this.deferTimer)
+    this.deferTimer = undefined
     const batch = this.queue
     this.queue = []
     if (batch.length > 0) this.transport?.send(batch)

@@ -63,14 +63,21 @@ const requireMatchingSubject = (eventType: string, subjectType: string) =>
         }),
       )
 
-/** Runs until the scope closes. */
-export const run = Effect.fn("UnhandledEventValidator.run")(function* (handledTypes: ReadonlySet<EventType>) {
+/**
+ * Runs until the scope closes. `ownTypes`: unhandled types that only this program can publish on its bus, so that they need no
+ * validation.
+ */
+export const run = Effect.fn("UnhandledEventValidator.run")(function* (
+  handledTypes: ReadonlySet<EventType>,
+  ownTypes: ReadonlyArray<EventType> = [],
+) {
   const bus = yield* EventBus
   const ledger = yield* Ledger
   yield* bus.consume(
     {
       name: consumerName,
       from: "all-events",
+      skips: [...handledTypes, ...ownTypes],
       concurrency: 8,
       onMaxDeliveries: DeadLetterRecord.onMaxDeliveries("guard", consumerName),
     },

@@ -34,6 +34,8 @@ import * as QueueMetrics from "@armoricore/worker/QueueMetrics"
 import { RetryPolicies, RetryPolicy } from "@armoricore/worker/RetryPolicy"
 import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
 import { WorkerTimeouts } from "@armoricore/worker/Worker"
+import * as PublishBuffer from "@armoricore/realtime/pubsub/PublishBuffer"
+import { consumedTypes as moderatedTypes } from "@armoricore/ai/moderation/ModerationWorker"
 import { type Context, Duration, Effect, Layer } from "effect"
 import * as Adapters from "../wiring/Adapters.ts"
 import * as Ai from "../wiring/Ai.ts"
@@ -100,6 +102,15 @@ export const consumersFor = (services: Iterable<ServiceName>): ReadonlyArray<Dur
   ...[...services].flatMap((service) => consumersByService[service]),
   guardConsumer,
 ]
+
+/** The same without the consumers that the settings turn off: events would wait in them for ever. */
+export const consumersWith = (
+  settings: Settings["Service"],
+  services: Iterable<ServiceName>,
+): ReadonlyArray<DurableConsumer> => {
+  const off = new Set(Ai.isModerating(settings) ? [] : eventConsumers("ai", moderatedTypes).map(({ name }) => name))
+  return consumersFor(services).filter(({ name }) => !off.has(name))
+}
 
 /** Every durable consumer; `armoricore setup` creates them before any worker runs. */
 export const allConsumers: ReadonlyArray<DurableConsumer> = consumersFor(serviceNames)
@@ -191,14 +202,16 @@ const webhook = Layer.unwrap(
   ),
 )
 
+/** On the embedded bus, processes of this program are the only publishers, and these types come from realtime alone. */
+const ownTypes: ReadonlyArray<EventType> = PublishBuffer.publishedTypes
+
 const unhandledEventValidator = Layer.effectDiscard(
-  Effect.flatMap(Settings, ({ WEBHOOK_URL }) =>
-    UnhandledEventValidator.run(
-      new Set(
-        WEBHOOK_URL === undefined ? consumedEventTypes : [...consumedEventTypes, ...ResultWebhook.webhookEventTypes],
-      ),
-    ),
-  ),
+  Effect.flatMap(Settings, (settings) => {
+    const handled = new Set(consumedEventTypes)
+    if (settings.WEBHOOK_URL !== undefined) for (const type of ResultWebhook.webhookEventTypes) handled.add(type)
+    if (!Ai.isModerating(settings)) for (const type of moderatedTypes) handled.delete(type)
+    return UnhandledEventValidator.run(handled, settings.MESSAGE_BUS_URL === undefined ? ownTypes : [])
+  }),
 )
 
 /** A local folder needs no circuit breaker. */

@@ -5,7 +5,7 @@ import { KeyValue } from "@armoricore/state/KeyValue"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect } from "effect"
 import { bucketsFor } from "../security/NatsPermissions.ts"
-import { consumersFor, serviceNames, type ServiceName, webhookConsumers } from "./Services.ts"
+import { consumersWith, serviceNames, type ServiceName, webhookConsumers } from "./Services.ts"
 import { Settings } from "../settings/Settings.ts"
 
 /** Sets up the resources of these services; returns one line per resource. */
@@ -17,7 +17,7 @@ export const setupResources = Effect.fnUntraced(function* (services: ReadonlySet
   const storage = yield* ObjectStorage
   const webhook = settings.WEBHOOK_URL === undefined ? [] : webhookConsumers
   const lines = [
-    ...(yield* bus.setup([...consumersFor(services), ...webhook])),
+    ...(yield* bus.setup([...consumersWith(settings, services), ...webhook])),
     ...(yield* state.setup(bucketsFor(services))),
     ...(services.has("realtime") ? yield* history.setup : []),
   ]

@@ -57,6 +57,10 @@ const captions = Effect.gen(function* () {
   )
 })
 
+/** False: no consumer reads the messages of chat and comments. */
+export const isModerating = (settings: Settings["Service"]): boolean =>
+  settings.MODERATION_RULES !== "off" || settings.MODERATION_BASE_URL !== undefined
+
 const moderation = Effect.map(Settings, (settings) =>
   Moderator.layer({
     failMode: settings.MODERATION_FAIL_MODE,

@@ -34,6 +34,16 @@ export interface ConsumerFilter extends ConsumerKey {
   readonly subject: string | undefined
 }
 
+interface ConsumerRow {
+  readonly name: string
+  readonly source: string
+  readonly position: number
+  /** Subjects that a consumer of the whole table leaves out, as a JSON array. */
+  readonly skips: string
+}
+
+const isNotSkipped = "subject NOT IN (SELECT value FROM json_each(?))"
+
 const messageTable = (table: Table) => `
   CREATE TABLE ${table} (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -61,6 +71,7 @@ export const migrations = [
   // The id of the folder's owner under which a message is being handled; empty while it waits, or when a child process
   // handles it.
   `ALTER TABLE bus_pending ADD COLUMN held TEXT NOT NULL DEFAULT '';`,
+  `ALTER TABLE bus_consumer ADD COLUMN skips TEXT NOT NULL DEFAULT '[]';`,
 ]
 
 /** Never due again: a message that was delivered too often stays stored for an operator to inspect. */
@@ -102,9 +113,13 @@ const broadcast = (
   context: OperationContext,
 ): void => context.emit(`message/${subject}`, { subject, headers, body })
 
-/** Returns the source that the consumer of that name reads. */
-const ensure = (db: EngineDatabase, { name, source }: { readonly name: string; readonly source: string }): string => {
-  db.run("INSERT INTO bus_consumer VALUES (?, ?, 0) ON CONFLICT DO NOTHING", name, source)
+/** Returns the source that the consumer of that name reads. Without `skips` those of the consumer stay. */
+const ensure = (
+  db: EngineDatabase,
+  { name, skips, source }: { readonly name: string; readonly source: string; readonly skips?: ReadonlyArray<string> },
+): string => {
+  db.run("INSERT INTO bus_consumer (name, source, position) VALUES (?, ?, 0) ON CONFLICT DO NOTHING", name, source)
+  if (skips !== undefined) db.run("UPDATE bus_consumer SET skips = ? WHERE name = ?", JSON.stringify(skips), name)
   return db.get<{ readonly source: string }>("SELECT source FROM bus_consumer WHERE name = ?", name)?.source ?? source
 }
 
@@ -153,11 +168,16 @@ const take = (
   }
   const wanted = max - rows.length
   if (wanted > 0) {
-    const position = db.get<{ readonly position: number }>("SELECT position FROM bus_consumer WHERE name = ?", name)
-    const behind = position?.position ?? 0
+    const { position: behind = 0, skips = "[]" } =
+      db.get<ConsumerRow>("SELECT * FROM bus_consumer WHERE name = ?", name) ?? {}
     const undelivered =
       subject === undefined
-        ? db.all<Row>(`SELECT * FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`, behind, wanted)
+        ? db.all<Row>(
+            `SELECT * FROM ${table} WHERE seq > ? AND ${isNotSkipped} ORDER BY seq LIMIT ?`,
+            behind,
+            skips,
+            wanted,
+          )
         : db.all<Row>(
             `SELECT * FROM ${table} WHERE subject = ? AND seq > ? ORDER BY seq LIMIT ?`,
             subject,
@@ -168,8 +188,12 @@ const take = (
       db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?, ?)", name, row.seq, due, args.ownerId)
       rows.push({ ...row, attempt: 1 })
     }
-    const last = undelivered.at(-1)
-    if (last !== undefined) db.run("UPDATE bus_consumer SET position = ? WHERE name = ?", last.seq, name)
+    // All rows were looked at if fewer than wanted are left; the next call need not look at the skipped ones again.
+    const isWhole = skips !== "[]" && undelivered.length < wanted
+    const last = isWhole
+      ? (db.get<{ readonly seq: number | null }>(`SELECT max(seq) AS seq FROM ${table}`)?.seq ?? 0)
+      : (undelivered.at(-1)?.seq ?? 0)
+    if (last > behind) db.run("UPDATE bus_consumer SET position = ? WHERE name = ?", last, name)
   }
   const next = db.get<{ readonly due: number | null }>(
     "SELECT min(due) AS due FROM bus_pending WHERE consumer = ?",
@@ -212,13 +236,12 @@ const depth = (
   db: EngineDatabase,
   { name, table, subject, now }: ConsumerFilter & { readonly now: number },
 ): { readonly pending: number; readonly inFlight: number; readonly oldestAgeMillis: number } => {
-  const position =
-    db.get<{ readonly position: number }>("SELECT position FROM bus_consumer WHERE name = ?", name)?.position ?? 0
-  const filter = subject === undefined ? "" : "subject = ? AND"
-  const parameters = subject === undefined ? [position] : [subject, position]
+  const { position = 0, skips = "[]" } = db.get<ConsumerRow>("SELECT * FROM bus_consumer WHERE name = ?", name) ?? {}
+  const filter = subject === undefined ? isNotSkipped : "subject = ?"
   const undelivered = db.get<{ readonly n: number; readonly at: number | null }>(
-    `SELECT count(*) AS n, min(at) AS at FROM ${table} WHERE ${filter} seq > ?`,
-    ...parameters,
+    `SELECT count(*) AS n, min(at) AS at FROM ${table} WHERE ${filter} AND seq > ?`,
+    subject ?? skips,
+    position,
   )
   const unsettled = db.get<{ readonly n: number; readonly at: number | null }>(
     `SELECT count(*) AS n, min(at) AS at FROM bus_pending JOIN ${table} USING (seq) WHERE consumer = ?`,
@@ -233,9 +256,9 @@ const findEvents = (
   db: EngineDatabase,
   args: { readonly text: string; readonly after: number; readonly limit: number; readonly all: string },
 ): ReadonlyArray<Row & { readonly isHandled: boolean }> => {
-  const consumers = db.all<{ readonly name: string; readonly source: string; readonly position: number }>(
-    "SELECT name, source, position FROM bus_consumer",
-  )
+  const consumers = db
+    .all<ConsumerRow>("SELECT * FROM bus_consumer")
+    .map((consumer) => ({ ...consumer, skipped: new Set<string>(JSON.parse(consumer.skips)) }))
   const isPending = (name: string, seq: number) =>
     db.get("SELECT 1 FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq) !== undefined
   return db
@@ -248,7 +271,7 @@ const findEvents = (
     .map((row) => ({
       ...row,
       isHandled: consumers
-        .filter(({ source }) => source === row.subject || source === args.all)
+        .filter(({ skipped, source }) => (source === row.subject || source === args.all) && !skipped.has(row.subject))
         .every(({ name, position }) => position >= row.seq && !isPending(name, row.seq)),
     }))
 }

@@ -18,7 +18,7 @@ import * as Limits from "../Limits.ts"
 import * as Subscribers from "../Subscribers.ts"
 import { allEvents, pattern } from "../Subjects.ts"
 import type { Row, Table, operations } from "./BusOperations.ts"
-import { makePullSource } from "./EmbeddedPullSource.ts"
+import { makePullSource, skippedSubjects } from "./EmbeddedPullSource.ts"
 
 export interface EmbeddedBusOptions {
   /** While the data folder holds more, publishing events and work fails with `full`. Default 4 GiB. */
@@ -83,10 +83,15 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       message: `The data folder ${engine.folder} holds more than ${maxBytes} bytes; publishing fails until messages or objects are deleted; free space or raise the limit`,
     })
 
-  const ensure = Effect.fnUntraced(function* (wanted: Pick<ConsumerOptions, "name" | "from">) {
+  const ensure = Effect.fnUntraced(function* (
+    wanted: Pick<ConsumerOptions, "name" | "from">,
+    skips?: ReadonlySet<string>,
+  ) {
     yield* ConsumerLoop.checkName(wanted)
     const source = pattern(wanted.from)
-    const existing = yield* bus.call("ensure", { name: wanted.name, source }).pipe(Effect.mapError(asBusError))
+    const existing = yield* bus
+      .call("ensure", { name: wanted.name, source, ...(skips === undefined ? {} : { skips: [...skips] }) })
+      .pipe(Effect.mapError(asBusError))
     if (existing === source) return
     return yield* new ConfigurationError({
       setting: `consumer ${wanted.name}`,
@@ -101,7 +106,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     system: "armoricore.embedded",
     publish,
     consume: Effect.fnUntraced(function* (wanted, handle) {
-      yield* ensure(wanted)
+      yield* ensure(wanted, skippedSubjects(wanted))
       const source = yield* makePullSource(bus, engine.connectedChanges, wanted, ownerId, asBusError, toStoredMessage)
       return yield* ConsumerLoop.run(wanted, source, handle, publish)
     }),
@@ -179,7 +184,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
       }),
     },
     setup: Effect.fnUntraced(function* (wanted) {
-      yield* Effect.forEach(wanted, ensure, { discard: true })
+      yield* Effect.forEach(wanted, (consumer) => ensure(consumer), { discard: true })
       return [
         `bus: in ${engine.folder}`,
         ...wanted.map(({ name, from }) => `consumer ${name} on ${pattern(from)}: in ${engine.folder}`),

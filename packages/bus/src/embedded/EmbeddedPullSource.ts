@@ -9,8 +9,16 @@ import { Clock, Duration, Effect, Latch, Stream } from "effect"
 import * as ConsumerLoop from "../ConsumerLoop.ts"
 import type { ConsumerOptions, StoredMessage } from "../EventBus.ts"
 import { pattern } from "../Subjects.ts"
-import { prefixes } from "../Address.ts"
+import { event, prefixes, subject as subjectOf } from "../Address.ts"
 import type { Row, operations } from "./BusOperations.ts"
+
+export const skippedSubjects = ({ skips = [] }: Pick<ConsumerOptions, "skips">): ReadonlySet<string> =>
+  new Set(skips.map((type) => subjectOf(event(type))))
+
+/** With fewer slots, a slot that waits for its ack would delay the next message. */
+const minConcurrencyForDeferredAcks = 8
+/** After so many notifications of skipped messages, the position moves past them, so that no query passes over many. */
+const maxSkippedNotifications = 256
 
 export const makePullSource = Effect.fnUntraced(function* (
   bus: EngineModule<typeof operations>,
@@ -25,13 +33,20 @@ export const makePullSource = Effect.fnUntraced(function* (
   const table = from !== "all-events" && from.channel === "work" ? "bus_work" : "bus_event"
   const ackWait = Duration.toMillis(options.ackWait ?? ConsumerLoop.defaults.ackWait)
   const maxDeliveries = ConsumerLoop.brokerMaxDeliver(options)
+  const skipped = skippedSubjects(options)
   const key = { name, table, subject } as const
+  const acksMayWait = options.concurrency >= minConcurrencyForDeferredAcks
   const available = yield* Latch.make(true)
   let wakeAt = 0
 
-  yield* bus
-    .subscribe(`ready/${subject ?? prefixes.event}`, () => available.openUnsafe())
-    .pipe(Effect.mapError(asBusError))
+  let skippedNotifications = 0
+  const onReady = (topic: string): void => {
+    const isSkipped = skipped.has(topic.slice("ready/".length)) && ++skippedNotifications < maxSkippedNotifications
+    if (isSkipped) return
+    skippedNotifications = 0
+    available.openUnsafe()
+  }
+  yield* bus.subscribe(`ready/${subject ?? prefixes.event}`, onReady).pipe(Effect.mapError(asBusError))
   // Notifications are missed while the folder's owner is away. Ends with the consumer's scope.
   yield* Effect.forkScoped(Stream.runForEach(connections, () => available.open))
 
@@ -79,7 +94,7 @@ export const makePullSource = Effect.fnUntraced(function* (
       return rows.map((row): ConsumerLoop.LeasedMessage => ({
         delivery: { ...toStoredMessage(row), deliveryCount: row.attempt },
         sequence: row.seq,
-        ack: mapErrors(bus.call("ack", { name, table, seq: row.seq })),
+        ack: mapErrors(bus.call("ack", { name, table, seq: row.seq }, { deferred: acksMayWait })),
         nack: (millis) => setDue("retry", row.seq, row.attempt, millis),
         inProgress: setDue("working", row.seq, row.attempt, ackWait),
       }))

@@ -143,6 +143,35 @@ it.live("a new owner leaves waits for a retry, and what others who share the fol
   }),
 )
 
+it.live("a guard that skips types receives the others only, and is not behind", () =>
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    const got = yield* Queue.unbounded<string>()
+    const options = { name: "guard", from: "all-events", skips: ["chat.message"], concurrency: 8 } as const
+    const guard = yield* bus.consume(options, ({ subject }) =>
+      Effect.as(Queue.offer(got, subject), { _tag: "Ack" } as const),
+    )
+    const send = (type: string, count: number) =>
+      Effect.forEach(
+        Array.from({ length: count }, (_, index) => `${type} ${index}`),
+        (id) => bus.publish({ address: Address.event(type), id, body: new TextEncoder().encode("canary") }),
+        { discard: true },
+      )
+    yield* send("chat.message", 20)
+    assert.deepStrictEqual(yield* guard.depth, { pending: 0, inFlight: 0, oldestAgeMillis: 0 })
+    // What it skips counts as handled before it has read any further.
+    assert.strictEqual(yield* bus.removeHandled("canary", () => true), 20)
+    yield* send("media.ready", 1)
+    assert.strictEqual(yield* Queue.take(got), "armoricore.media.ready")
+    // The position passes the skipped messages after a while.
+    yield* send("chat.message", 300)
+    yield* send("media.failed", 1)
+    assert.strictEqual(yield* Queue.take(got), "armoricore.media.failed")
+    yield* eventually(Effect.map(guard.depth, ({ inFlight, pending }) => inFlight + pending === 0))
+    assert.strictEqual(yield* Queue.size(got), 0)
+  }).pipe(Effect.provide(Layer.unwrap(Effect.map(newFolder, (folder) => on(folder))))),
+)
+
 it.live("a full folder refuses events with `full` and still takes dead letters", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder

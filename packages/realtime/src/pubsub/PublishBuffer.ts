@@ -13,7 +13,12 @@ import { increment, published } from "@armoricore/worker/WorkerMetrics"
 import { Clock, Context, Effect, Latch, Layer } from "effect"
 
 /** The events that realtime publishes. */
-export type PublishedType = Extract<EventType, "chat.message" | "comment.created" | "presence.update">
+export const publishedTypes = [
+  "chat.message",
+  "comment.created",
+  "presence.update",
+] as const satisfies ReadonlyArray<EventType>
+export type PublishedType = (typeof publishedTypes)[number]
 
 export class PublishBuffer extends Context.Service<
   PublishBuffer,

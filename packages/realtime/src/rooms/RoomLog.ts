@@ -6,8 +6,8 @@
  * With several nodes, the history itself publishes each append to every node with members of the topic
  * (`RoomSubscriptions`). Only entries that are buffered during an outage of the history are broadcast by this node.
  *
- * Appends of one topic run in batches: the entries that arrived during the previous batch are appended concurrently, sorted
- * by the `seq` that they got, and broadcast. An idle topic has no batch, no fiber and no memory.
+ * Appends of one topic run in batches: the entries that arrived during the previous batch, and in the same poll phase of the
+ * event loop, are appended concurrently, sorted by the `seq` that they got, and broadcast. An idle topic has no batch, no fiber and no memory.
  */
 import {
   type AppendResult,
@@ -167,6 +167,11 @@ interface AppendOutcome {
   readonly isBuffered: boolean
 }
 
+const endOfPollPhase = Effect.callback<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
+
 /** Hot path, once per message: no spans. */
 const makeBatchedAppend = Effect.fnUntraced(function* (
   options: Stores & { readonly topics: Topics["Service"]; readonly isClustered: boolean },
@@ -209,6 +214,8 @@ const makeBatchedAppend = Effect.fnUntraced(function* (
 
   const drainQueue = Effect.fnUntraced(function* (topic: string) {
     for (;;) {
+      // One poll phase reads the frames of many sockets: the batch takes the entries of all of them.
+      yield* endOfPollPhase
       const batch = queues.get(topic)?.splice(0, maxBatch) ?? []
       if (batch.length === 0) break
       const exit = yield* Effect.exit(appendBatch(topic, batch))

@@ -301,6 +301,8 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
   #closeKicked(closeCode: CloseCode.CloseCode): void {
     this.#isKicked = true
     this.close(closeCode)
+    // At once: until the client has answered the close, its pending messages would still be handled.
+    for (const member of this.#memberships.values()) member.stop()
   }
 
   get #isFlooding(): boolean {

@@ -29,17 +29,37 @@ export type WriterOwner = Pick<Receiver, "onMissed" | "onOverflow" | "snapshotFr
 
 const maxBatchBytes = 65_536
 
+/** In milliseconds: the longest pause between two flushes. */
+const maxPause = 20
+/** A flush that took less needs no pause. */
+const minPause = 1
+
 /**
  * Flushes all queues that received frames within a turn, at the end of the turn. All sockets of an endpoint share one.
+ *
+ * Under load, a flush begins no sooner than the previous one took after its end, at most {@link maxPause} later: so at most
+ * half of the time is spent writing, and the frames that arrive meanwhile go out in one write for each socket. At low load
+ * that time has long passed, and frames go out at once.
  */
 export class Flusher {
   readonly counts: QueueCounts = { dropped: 0, overflowed: 0 }
   #dirty: Array<SocketWriter> = []
   #lastFrames: ReadonlyArray<OutgoingFrame> = []
   #lastBytes: Uint8Array = new Uint8Array(0)
+  /** When the next flush may begin. */
+  #notBefore = 0
+  readonly #now: () => number
+
+  /** `now` in milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
 
   add(writer: SocketWriter): void {
-    if (this.#dirty.push(writer) === 1) setImmediate(this.#run)
+    if (this.#dirty.push(writer) > 1) return
+    const pause = this.#notBefore - this.#now()
+    if (pause >= minPause) setTimeout(this.#run, pause)
+    else setImmediate(this.#run)
   }
 
   /** One buffer for these frames; reused if the previous socket had the same frames. */
@@ -58,9 +78,12 @@ export class Flusher {
   readonly #run = (): void => {
     const dirty = this.#dirty
     this.#dirty = []
+    const startedAt = this.#now()
     for (const writer of dirty) writer.flush()
     this.#lastFrames = []
     this.#lastBytes = new Uint8Array(0)
+    const endedAt = this.#now()
+    this.#notBefore = endedAt + Math.min(maxPause, endedAt - startedAt)
   }
 }
 

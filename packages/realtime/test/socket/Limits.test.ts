@@ -106,7 +106,7 @@ describe("rates", () => {
     () =>
       Effect.gen(function* () {
         const server = yield* start({
-          limits: { userMessages: { perSecond: 10, burst: 5 }, maxRateLimitReplies: 1000 },
+          limits: { userMessages: { perSecond: 1, burst: 5 }, maxRateLimitReplies: 1000 },
         })
         const [one, two] = [yield* joined(server, "room:a"), yield* joined(server, "room:b")]
         for (let n = 0; n < 10; n++) one.send("1", `${n}`, "room:a", "echo", { text: "x" })

@@ -2,6 +2,7 @@ import { Flusher, SocketWriter, type WriterOwner } from "@armoricore/realtime/so
 import { OutgoingFrame } from "@armoricore/realtime/socket/OutgoingFrame"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { eventually } from "@armoricore/testing/Eventually"
 
 /** A socket whose kernel buffer the test fills and empties. */
 class FakeWire {
@@ -64,6 +65,37 @@ describe("SocketWriter", () => {
       yield* turn
       assert.strictEqual(wire.writes.length, 1)
       assert.strictEqual(wire.text, "\x81\x01a\x81\x01b\x81\x01c")
+    }),
+  )
+
+  it.live("the frames that arrive after a long flush wait as long as it took, and go out in one write", () =>
+    Effect.gen(function* () {
+      let now = 1000
+      const wire = new FakeWire()
+      const slowWire = {
+        writable: true,
+        writableLength: 0,
+        once: () => {},
+        write: (bytes: Uint8Array) => {
+          now += 15
+          return wire.write(bytes)
+        },
+      }
+      const writer = new SocketWriter(slowWire, new Flusher(() => now), 1000, 10_000)
+      writer.send(required("a"))
+      yield* turn
+      assert.strictEqual(wire.writes.length, 1)
+      writer.send(required("b"))
+      yield* turn
+      writer.send(required("c"))
+      assert.strictEqual(wire.writes.length, 1)
+      yield* eventually(() => wire.writes.length === 2)
+      assert.strictEqual(wire.text, "\x81\x01a\x81\x01b\x81\x01c")
+      // At low load the pause has passed.
+      now += 100
+      writer.send(required("d"))
+      yield* turn
+      assert.strictEqual(wire.writes.length, 3)
     }),
   )
 
