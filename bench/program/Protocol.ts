@@ -6,11 +6,32 @@ export const secret = "a-secret-for-the-bench-that-is-long-enough"
 export const subjectKinds = ["armoricore", "armoricore on NATS", "ws", "limit"] as const
 export type SubjectKind = (typeof subjectKinds)[number]
 
+/** Texts of 4,000 characters: plain, and those that cost a naive filter most. */
+const longTexts = {
+  plain: "the quick brown fox jumps over the lazy dog ".repeat(91).slice(0, 4000),
+  ligatures: "\ufdfa".repeat(4000),
+  labels: "a.".repeat(2000),
+  slashes: "http://".repeat(571),
+  marks: "a\u0301\u0301\u0301".repeat(1000),
+} as const
+export type TextKind = keyof typeof longTexts
+export const textKinds: ReadonlyArray<TextKind> = ["plain", "ligatures", "labels", "slashes", "marks"]
+
 export type CrowdCommand =
   /** Connects all at once, and joins the topic. */
   | { readonly order: "connect"; readonly port: number; readonly tokens: ReadonlyArray<string>; readonly topic: string }
   /** Writes so many messages, `inFlight` at a time, by turns of the first `writers` clients. */
-  | { readonly order: "write"; readonly messages: number; readonly inFlight: number; readonly writers: number }
+  | {
+      readonly order: "write"
+      readonly messages: number
+      readonly inFlight: number
+      readonly writers: number
+      /** Default: a short text. */
+      readonly text?: TextKind
+    }
+  /** The first client writes one message every `everyMillis` until the next order; its replies are timed. */
+  | { readonly order: "probe"; readonly everyMillis: number }
+  | { readonly order: "stop probing" }
   /** Writes one message every `everyMillis`. */
   | { readonly order: "pace"; readonly messages: number; readonly everyMillis: number }
   /** Reports once every client has received so many broadcasts since the last order. */
@@ -19,6 +40,8 @@ export type CrowdCommand =
 export type CrowdReport =
   | { readonly report: "connected" }
   | { readonly report: "written" }
+  /** How long each reply took, in milliseconds. */
+  | { readonly report: "probed"; readonly replies: ReadonlyArray<number> }
   /** How late the paced messages arrived, in milliseconds. */
   | { readonly report: "received"; readonly late: ReadonlyArray<number> }
 
@@ -28,5 +51,7 @@ export const timeMarker = "sent at "
 export const textOf = (sequence: number): string =>
   `message ${sequence}, ${timeMarker}${(performance.timeOrigin + performance.now()).toFixed(3)} of the epoch`
 
-export const push = (topic: string, sequence: number): string =>
-  JSON.stringify(["1", `${sequence}`, topic, "new_message", { content: textOf(sequence) }])
+export const push = (topic: string, sequence: number, kind?: TextKind): string => {
+  const content = kind === undefined ? textOf(sequence) : `${sequence} ${longTexts[kind]}`.slice(0, 4000)
+  return JSON.stringify(["1", `${sequence}`, topic, "new_message", { content }])
+}

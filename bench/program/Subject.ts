@@ -83,10 +83,10 @@ const startPeer = Effect.fnUntraced(function* (kind: SubjectKind) {
   return subject
 })
 
-/** Runs until the scope closes. */
-export const start = Effect.fnUntraced(function* (kind: SubjectKind) {
-  if (kind === "armoricore") return yield* startProgram(kind, {})
+/** Runs until the scope closes. `env`: further settings of the program. */
+export const start = Effect.fnUntraced(function* (kind: SubjectKind, env: Readonly<Record<string, string>> = {}) {
+  if (kind === "armoricore") return yield* startProgram(kind, env)
   if (kind !== "armoricore on NATS") return yield* startPeer(kind)
   const nats = yield* NatsServer.make()
-  return yield* startProgram(kind, { MESSAGE_BUS_URL: nats.url })
+  return yield* startProgram(kind, { ...env, MESSAGE_BUS_URL: nats.url })
 })

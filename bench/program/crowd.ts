@@ -3,7 +3,7 @@
  * count frames without decoding them.
  */
 import { connect, type RawClient } from "../realtime/RawClient.ts"
-import { type CrowdCommand, type CrowdReport, push, timeMarker } from "./Protocol.ts"
+import { type CrowdCommand, type CrowdReport, push, type TextKind, timeMarker } from "./Protocol.ts"
 
 const reply = Buffer.from('"phx_reply"')
 const marker = Buffer.from(timeMarker)
@@ -69,12 +69,12 @@ const connectAll = async (command: Extract<CrowdCommand, { order: "connect" }>):
   sendReport({ report: "connected" })
 }
 
-const writeOne = (member: Member, done: () => void): void => {
+const writeOne = (member: Member, done: () => void, text?: TextKind): void => {
   member.onReply = done
-  member.client.send(push(topic, ++written))
+  member.client.send(push(topic, ++written, text))
 }
 
-const write = ({ inFlight, messages, writers }: Extract<CrowdCommand, { order: "write" }>): void => {
+const write = ({ inFlight, messages, text, writers }: Extract<CrowdCommand, { order: "write" }>): void => {
   const resting = members.slice(0, writers)
   let sent = 0
   let done = 0
@@ -82,12 +82,13 @@ const write = ({ inFlight, messages, writers }: Extract<CrowdCommand, { order: "
     const member = sent < messages ? resting.shift() : undefined
     if (member === undefined) return
     sent++
-    writeOne(member, () => {
+    const onReply = () => {
       done++
       resting.push(member)
       if (done === messages) sendReport({ report: "written" })
       else next()
-    })
+    }
+    writeOne(member, onReply, text)
   }
   for (let index = 0; index < inFlight; index++) next()
 }
@@ -103,6 +104,19 @@ const pace = ({ everyMillis, messages }: Extract<CrowdCommand, { order: "pace" }
     }
     clearInterval(timer)
     sendReport({ report: "written" })
+  }, everyMillis)
+}
+
+let probe: NodeJS.Timeout | undefined
+let probedReplies: Array<number> = []
+
+const startProbe = (everyMillis: number): void => {
+  probe = setInterval(() => {
+    const [member] = members
+    // A probe that has no reply yet counts with its whole time.
+    if (member === undefined || member.onReply !== undefined) return
+    const from = performance.now()
+    writeOne(member, () => probedReplies.push(performance.now() - from))
   }, everyMillis)
 }
 
@@ -132,6 +146,14 @@ process.on("message", (command: CrowdCommand) => {
     case "pace":
       isPaced = true
       if (command.messages > 0) pace(command)
+      break
+    case "probe":
+      startProbe(command.everyMillis)
+      break
+    case "stop probing":
+      clearInterval(probe)
+      sendReport({ report: "probed", replies: probedReplies })
+      probedReplies = []
       break
     case "receive":
       receive(command.broadcasts)

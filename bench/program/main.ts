@@ -9,13 +9,12 @@
  * CPU is the server process's own, all threads; subscribers run in other processes. On NATS, the CPU of nats-server is not
  * included. Usage: `npm run bench:program [-- rounds [server]]`; with a server only that one runs, and nothing is written.
  */
-import { fork } from "node:child_process"
-import { join } from "node:path"
 import * as Tokens from "@armoricore/auth/Tokens"
 import { Console, Duration, Effect, Redacted } from "effect"
 import { runBenchmark } from "../cli.ts"
 import * as Results from "../Results.ts"
-import { type CrowdCommand, type CrowdReport, secret, type SubjectKind, subjectKinds } from "./Protocol.ts"
+import { ofAll, startCrowd } from "./Crowd.ts"
+import { secret, type SubjectKind, subjectKinds } from "./Protocol.ts"
 import * as Subject from "./Subject.ts"
 
 const rounds = Number(process.argv[2] ?? 2)
@@ -26,46 +25,6 @@ const crowds = 2
 const busyMessages = { 8: 500, 64: 1000 } as const
 const loneMessages = 500
 const pacedMessages = 80
-
-interface Crowd {
-  readonly send: (command: CrowdCommand) => void
-  readonly request: <R extends CrowdReport["report"]>(
-    command: CrowdCommand,
-    report: R,
-  ) => Effect.Effect<Extract<CrowdReport, { report: R }>>
-}
-
-const startCrowd = Effect.gen(function* () {
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() => fork(join(import.meta.dirname, "crowd.ts"))),
-    (running) =>
-      Effect.callback<void>((resume) => {
-        running.once("exit", () => resume(Effect.void))
-        running.disconnect()
-      }),
-  )
-  const isReport = <R extends CrowdReport["report"]>(
-    report: CrowdReport,
-    wanted: R,
-  ): report is Extract<CrowdReport, { report: R }> => report.report === wanted
-  const crowd: Crowd = {
-    send: (command) => void child.send(command),
-    request: (command, wanted) =>
-      Effect.callback((resume) => {
-        const listen = (report: CrowdReport) => {
-          if (!isReport(report, wanted)) return
-          child.off("message", listen)
-          resume(Effect.succeed(report))
-        }
-        child.on("message", listen)
-        child.send(command)
-      }),
-  }
-  return crowd
-})
-
-const ofAll = <A>(all: ReadonlyArray<Crowd>, effect: (crowd: Crowd, index: number) => Effect.Effect<A>) =>
-  Effect.forEach(all, effect, { concurrency: "unbounded" })
 
 /** The server is at rest: what a message caused, such as moderation, is done. */
 const atRest = Effect.fnUntraced(function* (subject: Subject.Subject) {
