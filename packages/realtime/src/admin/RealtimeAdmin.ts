@@ -7,7 +7,7 @@ import type { ConfigurationError, TransientError } from "@armoricore/domain/Erro
 import { Context, Effect, Layer, Schema } from "effect"
 import { Cluster, type MessageSchema } from "../cluster/Cluster.ts"
 import { Endpoint } from "../socket/Endpoint.ts"
-import type { OpenSocket } from "../socket/Socket.ts"
+import type { OpenSocket } from "../socket/SocketContext.ts"
 
 export interface SocketInfo {
   /** Unique over all nodes. */
