@@ -48,21 +48,18 @@
  */
 import type { Identity } from "@armoricore/auth/Identity"
 import type { PortError } from "@armoricore/domain/Errors"
-import { describeSchemaError } from "@armoricore/domain/EventCodec"
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { Effect, Layer, Schema, type Scope } from "effect"
 import { JoinPolicy } from "./JoinPolicy.ts"
 import { ChannelRegistry, type ChannelDefinition, type MembershipHandle } from "./ChannelRegistry.ts"
 import type { Payload } from "../protocol/Message.ts"
-import { invalidPayload, ChannelError, unavailable } from "./ChannelError.ts"
+import { ChannelError, unavailable } from "./ChannelError.ts"
 import { Topics } from "../pubsub/Topics.ts"
 import type { LogEntry } from "../rooms/RoomEntry.ts"
 import { compile } from "./TopicPattern.ts"
+import { type AnyCodec, decoder, type Encode, encoder, replyEncoder } from "./PayloadCodecs.ts"
 
-/** A payload of bytes, sent as a binary frame. */
-export const Binary = Schema.Uint8Array
-
-type AnyCodec = Schema.Codec<unknown, unknown>
+export { Binary } from "./PayloadCodecs.ts"
 
 export interface ClientEvent {
   readonly payload: AnyCodec
@@ -226,19 +223,7 @@ const makeChannel = <D extends Declaration>(declaration: D): Channel<D> => {
   }
 }
 
-type Encode = (value: unknown) => Effect.Effect<Payload>
 type Outgoing = (event: string) => { readonly encode: Encode; readonly droppable: boolean }
-
-/** A value that does not match its declaration is a bug in the channel, so the membership crashes. */
-const encoder = (schema: AnyCodec): Encode => {
-  const encode = Schema.encodeEffect(schema)
-  return (value) =>
-    Effect.flatMap(Effect.orDie(encode(value)), (encoded) =>
-      typeof encoded === "object" && encoded !== null
-        ? Effect.succeed(encoded)
-        : Effect.die(new Error("a payload or reply of a channel must encode to an object or to bytes")),
-    )
-}
 
 const outgoingEvents = (declaration: Declaration): Outgoing => {
   const events = new Map(
@@ -253,23 +238,6 @@ const outgoingEvents = (declaration: Declaration): Outgoing => {
       droppable: false,
     }
 }
-
-const decoder = (schema: AnyCodec) => {
-  const decode = Schema.decodeUnknownEffect(schema)
-  return (payload: unknown): Effect.Effect<unknown, ChannelError> =>
-    // `Schema.Struct({})` would also accept a string, an array or bytes.
-    schema !== Binary && !isObject(payload)
-      ? Effect.fail(notAnObject)
-      : Effect.mapError(decode(payload), (error) => {
-          const { path, message } = describeSchemaError(error, { input: payload, whole: "the payload" })
-          return invalidPayload(path, message)
-        })
-}
-
-const notAnObject = invalidPayload("", "the payload must be an object")
-
-const isObject = (payload: unknown): boolean =>
-  typeof payload === "object" && payload !== null && !Array.isArray(payload) && !(payload instanceof Uint8Array)
 
 /** The client learns only that it may try again; the log has the cause. */
 const toReplyError = <A, R>(effect: Effect.Effect<A, ChannelError | PortError, R>): Effect.Effect<A, ChannelError, R> =>
@@ -341,7 +309,7 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
 ): ChannelDefinition => {
   type State = StateOf<D, J>
   const decodeJoin = decoder(declaration.join.payload)
-  const encodeJoin = encoder(declaration.join.reply)
+  const encodeJoin = replyEncoder(declaration.join.reply)
   const { leave } = handlers
 
   const join: ChannelDefinition["join"] = (member, payload) =>

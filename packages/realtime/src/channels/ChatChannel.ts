@@ -13,7 +13,7 @@ import * as Channel from "../channel/Channel.ts"
 import { PublishBuffer } from "../pubsub/PublishBuffer.ts"
 import { Presence } from "../presence/Presence.ts"
 import * as PresenceEvents from "../presence/PresenceEvents.ts"
-import { type LogEntry, RoomLog } from "../rooms/RoomLog.ts"
+import { RoomLog } from "../rooms/RoomLog.ts"
 import * as MessageFields from "./MessageFields.ts"
 
 export const ChatMessage = Schema.Struct({ ...MessageFields.messageFields, room_id: RoomId })
@@ -52,8 +52,7 @@ const typingTimeout = "3 seconds"
 
 const decodeMessage = Schema.decodeUnknownEffect(ChatMessage)
 
-const decodeEntries = (entries: ReadonlyArray<LogEntry>) =>
-  Effect.orDie(Effect.forEach(entries, ({ payload }) => decodeMessage(payload)))
+const decodeEntries = MessageFields.entryDecoder(ChatMessage)
 
 export const layer = channel.toLayer(
   Effect.gen(function* () {

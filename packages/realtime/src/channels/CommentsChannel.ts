@@ -10,7 +10,7 @@ import * as Channel from "../channel/Channel.ts"
 import { CommentRateLimit } from "./CommentRateLimit.ts"
 import { PublishBuffer } from "../pubsub/PublishBuffer.ts"
 import { rateLimit } from "../channel/ChannelError.ts"
-import { type LogEntry, RoomLog } from "../rooms/RoomLog.ts"
+import { RoomLog } from "../rooms/RoomLog.ts"
 import { Topics } from "../pubsub/Topics.ts"
 import * as ViewerCount from "../pubsub/ViewerCount.ts"
 import * as MessageFields from "./MessageFields.ts"
@@ -47,8 +47,7 @@ export const channel = Channel.make({
 
 const decodeComment = Schema.decodeUnknownEffect(Comment)
 
-const decodeEntries = (entries: ReadonlyArray<LogEntry>) =>
-  Effect.orDie(Effect.forEach(entries, ({ payload }) => decodeComment(payload)))
+const decodeEntries = MessageFields.entryDecoder(Comment)
 
 export const layer = channel.toLayer(
   Effect.gen(function* () {

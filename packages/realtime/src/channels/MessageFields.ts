@@ -2,8 +2,8 @@
 import { UserId } from "@armoricore/domain/Ids"
 import { NonNegativeIntFromJson, optionalNullable, PositiveIntFromJson, Timestamp } from "@armoricore/domain/JsonCodecs"
 import { isBlank } from "@armoricore/domain/VisibleText"
-import { Schema } from "effect"
-import type { Replay } from "../rooms/RoomLog.ts"
+import { Effect, Schema } from "effect"
+import type { LogEntry, Replay } from "../rooms/RoomLog.ts"
 
 const maxCharacters = 4000
 
@@ -69,6 +69,23 @@ export const replayReply = ({ recovered, more, next }: Replay) => ({
   more,
   ...(next === undefined ? {} : { next }),
 })
+
+/**
+ * Decodes the messages of a page. The joins that read a history together share its entries, and so the messages, which are
+ * decoded and encoded once for all of them.
+ */
+export const entryDecoder = <M extends Schema.Codec<unknown, unknown>>(message: M) => {
+  const decode = Schema.decodeUnknownEffect(message)
+  const decoded = new WeakMap<ReadonlyArray<LogEntry>, ReadonlyArray<M["Type"]>>()
+  return (entries: ReadonlyArray<LogEntry>): Effect.Effect<ReadonlyArray<M["Type"]>> =>
+    Effect.suspend(() => {
+      const known = decoded.get(entries)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.tap(Effect.orDie(Effect.forEach(entries, ({ payload }) => decode(payload))), (messages) =>
+        Effect.sync(() => decoded.set(entries, messages)),
+      )
+    })
+}
 
 /** The fields of every message except its room. */
 export const messageFields = {

@@ -124,7 +124,7 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
     const stores: Stores = { history, outageBuffer, inFlight }
     const append = yield* makeBatchedAppend({ ...stores, topics, isClustered: subscriptions !== undefined })
     const coalesceReplays = yield* CoalescedReads.make<Replay, PortError>()
-    const coalescePages = yield* CoalescedReads.make<HistoryPage, PortError>()
+    const coalescePages = yield* CoalescedReads.make<LogPage, PortError>()
 
     return {
       append,
@@ -140,8 +140,12 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
         const limit = Math.min(maxPageEntries, request.limit ?? defaultReplayLimit)
         const page = pageOf(request, limit, maxBytes)
         const key = `${topic} ${request.before} ${request.after} ${limit} ${maxBytes}`
-        const { items, more, complete } = yield* coalescePages(key, history.read(topic, page))
-        return { entries: items.map(decode), more, recovered: complete }
+        const read = Effect.map(history.read(topic, page), ({ complete, items, more }): LogPage => ({
+          entries: items.map(decode),
+          more,
+          recovered: complete,
+        }))
+        return yield* coalescePages(key, read)
       }),
       remove: Effect.fn("RoomLog.remove")(function* (topic, id) {
         return outageBuffer.remove(topic, id) || (yield* history.remove(topic, id))

@@ -42,7 +42,13 @@ function onClose(this: WebSocket): void {
 export class WebSocketTransport extends SocketWriter implements Transport {
   readonly #ws: ClientWebSocket
 
-  constructor(ws: ClientWebSocket, wire: WritableSocket, flusher: Flusher, maxQueuedBytes: number, stallMillis: number) {
+  constructor(
+    ws: ClientWebSocket,
+    wire: WritableSocket,
+    flusher: Flusher,
+    maxQueuedBytes: number,
+    stallMillis: number,
+  ) {
     super(wire, flusher, maxQueuedBytes, stallMillis)
     this.#ws = ws
   }

@@ -1,0 +1,72 @@
+/** Encoders and decoders of the payloads that channels declare. */
+import { describeSchemaError } from "@armoricore/domain/EventCodec"
+import { Effect, Schema } from "effect"
+import type { Payload } from "../protocol/Message.ts"
+import { type ChannelError, invalidPayload } from "./ChannelError.ts"
+
+/** A payload of bytes, sent as a binary frame. */
+export const Binary = Schema.Uint8Array
+
+export type AnyCodec = Schema.Codec<unknown, unknown>
+
+export type Encode = (value: unknown) => Effect.Effect<Payload>
+
+/** A value that does not match its declaration is a bug in the channel, so the membership crashes. */
+export const encoder = (schema: AnyCodec): Encode => {
+  const encode = Schema.encodeEffect(schema)
+  return (value) =>
+    Effect.flatMap(Effect.orDie(encode(value)), (encoded) =>
+      typeof encoded === "object" && encoded !== null
+        ? Effect.succeed(encoded)
+        : Effect.die(new Error("a payload or reply of a channel must encode to an object or to bytes")),
+    )
+}
+
+const isStruct = (schema: AnyCodec): schema is AnyCodec & { readonly fields: Readonly<Record<string, AnyCodec>> } =>
+  "fields" in schema
+
+/**
+ * An encoder of replies that encodes a list once for all replies that contain it: the joins of a room that read its history
+ * together get the same messages.
+ */
+export const replyEncoder = (schema: AnyCodec): Encode => {
+  const encodeReply = encoder(schema)
+  if (!isStruct(schema)) return encodeReply
+  const encoded = new WeakMap<object, Payload>()
+  const encoders = new Map(Object.entries(schema.fields).map(([name, field]) => [name, encoder(field)]))
+  const encodeList = (name: string, list: object): Effect.Effect<Payload> => {
+    const known = encoded.get(list)
+    if (known !== undefined) return Effect.succeed(known)
+    const encode = encoders.get(name)
+    if (encode === undefined) return Effect.die(new Error(`the reply declares no field ${name}`))
+    return Effect.tap(encode(list), (result) => Effect.sync(() => encoded.set(list, result)))
+  }
+  return (reply) =>
+    Effect.gen(function* () {
+      const lists: Record<string, Payload> = {}
+      const others: Record<string, unknown> = {}
+      for (const [name, value] of Object.entries(Object(reply))) {
+        const isList = Array.isArray(value)
+        if (isList) lists[name] = yield* encodeList(name, value)
+        others[name] = isList ? [] : value
+      }
+      return { ...(yield* encodeReply(others)), ...lists }
+    })
+}
+
+export const decoder = (schema: AnyCodec) => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  return (payload: unknown): Effect.Effect<unknown, ChannelError> =>
+    // `Schema.Struct({})` would also accept a string, an array or bytes.
+    schema !== Binary && !isObject(payload)
+      ? Effect.fail(notAnObject)
+      : Effect.mapError(decode(payload), (error) => {
+          const { path, message } = describeSchemaError(error, { input: payload, whole: "the payload" })
+          return invalidPayload(path, message)
+        })
+}
+
+const notAnObject = invalidPayload("", "the payload must be an object")
+
+const isObject = (payload: unknown): boolean =>
+  typeof payload === "object" && payload !== null && !Array.isArray(payload) && !(payload instanceof Uint8Array)
