@@ -15,7 +15,7 @@ export interface Crowd {
 /** Ends with the scope. */
 export const startCrowd = Effect.gen(function* () {
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => fork(join(import.meta.dirname, "crowd.ts"))),
+    Effect.sync(() => fork(join(import.meta.dirname, "clients.ts"))),
     (running) =>
       Effect.callback<void>((resume) => {
         running.once("exit", () => resume(Effect.void))

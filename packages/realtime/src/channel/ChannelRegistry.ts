@@ -69,6 +69,8 @@ export interface ChannelDefinition {
   readonly leave: ((member: MembershipHandle) => Effect.Effect<void>) | undefined
 }
 
+const maxRememberedTopics = 1000
+
 export class ChannelRegistry extends Context.Service<
   ChannelRegistry,
   {
@@ -80,12 +82,23 @@ export class ChannelRegistry extends Context.Service<
 >()("@armoricore/realtime/ChannelRegistry") {
   static readonly layer = Layer.sync(ChannelRegistry, () => {
     const channels = new Map<string, ChannelDefinition>()
+    /** The topics that were found last: those who join one room share its parsed parameters. */
+    const found = new Map<string, { readonly channel: ChannelDefinition; readonly params: Params }>()
     return {
-      register: (channel) => channels.set(channel.pattern, channel),
+      register: (channel) => {
+        channels.set(channel.pattern, channel)
+        found.clear()
+      },
       find: (topic) => {
+        const known = found.get(topic)
+        if (known !== undefined) return known
         for (const channel of channels.values()) {
           const params = channel.match(topic)
-          if (params !== undefined) return { channel, params }
+          if (params === undefined) continue
+          if (found.size >= maxRememberedTopics) found.clear()
+          const match = { channel, params }
+          found.set(topic, match)
+          return match
         }
         return undefined
       },
