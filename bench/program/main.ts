@@ -23,7 +23,7 @@ const subscribers = 1000
 const writers = 200
 const crowds = 2
 const busyMessages = { 8: 500, 64: 1000 } as const
-const loneMessages = 500
+const loneMessages = 1000
 const pacedMessages = 80
 
 /** The server is at rest: what a message caused, such as moderation, is done. */
@@ -66,7 +66,7 @@ const measure = Effect.fnUntraced(function* (subject: Subject.Subject, tokens: R
 
   yield* connect(8, "chat:room:lone")
   // Code that is compiled and optimised by the first messages does not count.
-  yield* write(300, 8, 8)
+  yield* write(1000, 8, 8)
   const lone = yield* write(loneMessages, 8, 8)
   const storm = yield* cost(connect(subscribers, "chat:room:lone"))
   yield* connect(subscribers, "chat:room:bench")
