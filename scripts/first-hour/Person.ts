@@ -1,6 +1,6 @@
 /** What a person does in the first hour: types a command, reads its output or a page, and finds the next command there. */
 import { Effect, Schema } from "effect"
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -28,24 +28,30 @@ export interface DoneStep {
   readonly output: string
 }
 
+/** Only these variables of the developer reach the person: folders, and the way to the registry. */
+const inherited = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => /^(HOME|PATH|TMPDIR|.*_CERTS?|.*_CERT_.*|.*proxy)$/i.test(name)),
+)
+
 const stepTimeout = "10 minutes"
 
-const startShell = ({ command, env, folder }: Step, isServer: boolean) => {
-  const { HOME, PATH, TMPDIR } = process.env
-  const given = { HOME, PATH, npm_config_fund: "false", npm_config_audit: "false", ...env }
-  return spawn("bash", ["-c", command], {
+const startShell = ({ command, env, folder }: Step) =>
+  spawn("bash", ["-c", command], {
     cwd: folder,
-    env: TMPDIR === undefined ? given : { ...given, TMPDIR },
-    // npm passes SIGTERM on, but a group also ends what ignores it.
-    detached: isServer,
+    env: { ...inherited, npm_config_fund: "false", npm_config_audit: "false", ...env },
+    // A group: the shell has npm below it, and npm the program.
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   })
+
+const endGroup = ({ exitCode, pid, signalCode }: ChildProcess) => {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM")
 }
 
 /** The output of a command that ends; fails with its last lines if it fails. */
 const runShell = (step: Step) =>
   Effect.callback<string, StepFailed>((resume) => {
-    const child = startShell(step, false)
+    const child = startShell(step)
     let output = ""
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += String(chunk)))
     child.once("close", (code) =>
@@ -55,7 +61,7 @@ const runShell = (step: Step) =>
           : Effect.fail(new StepFailed({ message: `${step.name} ended with ${code}:\n${output.slice(-4_000)}` })),
       ),
     )
-    return Effect.sync(() => child.kill())
+    return Effect.sync(() => endGroup(child))
   })
 
 /** Starts a server, and returns its output so far once it shows what is expected. It ends with the scope. */
@@ -63,13 +69,12 @@ const startServer = (step: Step) =>
   Effect.gen(function* () {
     let output = ""
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => startShell(step, true)),
+      Effect.sync(() => startShell(step)),
       (started) =>
         Effect.callback<void>((resume) => {
-          if (started.exitCode !== null || started.signalCode !== null || started.pid === undefined)
-            return resume(Effect.void)
+          if (started.exitCode !== null || started.signalCode !== null) return resume(Effect.void)
           started.once("close", () => resume(Effect.void))
-          process.kill(-started.pid, "SIGTERM")
+          endGroup(started)
         }).pipe(Effect.timeoutOption("30 seconds")),
     )
     return yield* Effect.callback<string, StepFailed>((resume) => {
