@@ -116,7 +116,7 @@ const review = Effect.gen(function* () {
   const chat = yield* ChatClient.join(url, ada, "chat:room:harbour")
   yield* chat.send("release the kraken")
   const startedAt = Date.now()
-  const bus = EmbeddedBus.layer.pipe(Layer.provide(EmbeddedEngine.layerShared({ folder: data })))
+  const bus = EmbeddedBus.layer.pipe(Layer.provide(EmbeddedEngine.layerShared({ folder: join(data, "engine") })))
   yield* Effect.provide(publishLetters, bus)
 
   const findings: Array<string> = []
