@@ -17,7 +17,8 @@ const filesBelow = (folder: string): ReadonlyArray<string> =>
 
 const readers = [...names.map((name) => join("packages", name, "src")), "examples", "docs"]
 
-const specifier = /"@armoricore\/([a-z]+)\/([\w./-]+)"/g
+/** In code, and as a name in the text of a document. */
+const specifier = /["`]@armoricore\/([a-z]+)\/([\w./-]+)["`]/g
 
 /** The modules of each package that files outside of it name. */
 const namedModules = (): ReadonlyMap<string, ReadonlySet<string>> => {

@@ -61,6 +61,15 @@ const main = Effect.gen(function* () {
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(Testing.layer)))
 `
 
+/** regression: the tarball did not export the client, which documents name and no package imports. */
+const client = `
+import { channel, type SocketLike } from "@armoricore/realtime/client"
+
+declare const socket: SocketLike
+const media = channel(socket, "media:42", {})
+media.onJoin(({ status }) => console.log(status.length))
+`
+
 const pages = `
 import { ConsoleServer } from "@armoricore/operator"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -148,6 +157,7 @@ describe("npm pack", () => {
     writeFileSync(join(outside, "package.json"), JSON.stringify({ type: "module" }))
     writeFileSync(join(outside, "pipeline.ts"), program)
     writeFileSync(join(outside, "tickets.ts"), readFileSync(join(root, "examples/layers/Tickets.ts"), "utf8"))
+    writeFileSync(join(outside, "client.ts"), client)
     writeFileSync(join(outside, "pages.js"), pages)
     const compilerOptions = {
       strict: true,
@@ -160,7 +170,7 @@ describe("npm pack", () => {
     }
     writeFileSync(
       join(outside, "tsconfig.json"),
-      JSON.stringify({ compilerOptions, files: ["pipeline.ts", "tickets.ts"] }),
+      JSON.stringify({ compilerOptions, files: ["pipeline.ts", "tickets.ts", "client.ts"] }),
     )
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

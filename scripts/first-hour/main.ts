@@ -160,7 +160,6 @@ echo "media $MEDIA_ID"`,
   writeFileSync(join(outside, "package.json"), JSON.stringify({ name: "outside", private: true, type: "module" }))
   writeFileSync(join(outside, "tsconfig.json"), JSON.stringify(tsconfig))
   writeFileSync(join(outside, "client.ts"), client)
-  writeFileSync(join(outside, "pipeline.ts"), pipeline)
   yield* step({
     name: "packages for a project outside",
     command: `npm run build && npm run pack -- --destination ${packed}`,
@@ -185,6 +184,7 @@ echo "media $MEDIA_ID"`,
     expected: /^(processing|playable|ready)/m,
     next: { command: "examples/layers/Tickets.ts", page: "docs/layers.md" },
   })
+  writeFileSync(join(outside, "pipeline.ts"), pipeline)
   yield* step({
     name: "a layer in the project outside",
     command: `cp ${clone}/examples/layers/Tickets.ts . && npx tsc -p . && node pipeline.ts`,

@@ -361,6 +361,27 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     }).pipe(quiet),
   )
 
+  it.live("a message that cannot be delayed returns to its queue", () =>
+    Effect.gen(function* () {
+      const url = yield* newUrl
+      yield* Effect.gen(function* () {
+        const { channel } = yield* plainAmqp(url)
+        // regression: its message stayed unsettled and occupied a slot until the channel closed.
+        yield* Effect.promise(() => channel.queueDeclare({ queue: "armoricore.delay.200", durable: true }))
+        const bus = yield* EventBus
+        const seen = yield* Queue.unbounded<number>()
+        yield* bus.consume({ name: "worker", from, concurrency: 1 }, ({ deliveryCount }) =>
+          Effect.as(
+            Queue.offer(seen, deliveryCount),
+            deliveryCount === 1 ? ({ _tag: "Retry", after: Duration.millis(200) } as const) : ack,
+          ),
+        )
+        yield* send(bus, "once more")
+        assert.deepStrictEqual(yield* Effect.timeout(Queue.takeN(seen, 2), "20 seconds"), [1, 2])
+      }).pipe(Effect.scoped, Effect.provide(on(url)))
+    }).pipe(quiet),
+  )
+
   it.live("consumers that start at the same moment leave nothing of each other unrouted", () =>
     Effect.gen(function* () {
       const url = yield* newUrl

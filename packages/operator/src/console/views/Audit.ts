@@ -76,7 +76,10 @@ export const view = (app: App): View => {
       entries.value === undefined
         ? loading
         : entries.value.length === 0
-          ? emptyState("No entries", "No audit entry has this outcome.")
+          ? emptyState(
+              "No entries",
+              outcomeFilter === "all" ? "No operator has changed anything yet." : "No audit entry has this outcome.",
+            )
           : h("ul", { class: "list" }, entries.value.map(row)),
     ],
   }

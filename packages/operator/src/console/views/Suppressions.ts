@@ -113,7 +113,10 @@ export const view = (app: App): View => {
       page.value === undefined
         ? loading
         : page.value.entries.length === 0
-          ? emptyState("No suppressions", "No address matches.")
+          ? emptyState(
+              "No suppressions",
+              address.includes("@") ? "This address is not suppressed." : "E-mail goes to every address.",
+            )
           : h("ul", { class: "list" }, page.value.entries.map(row)),
       page.value?.next === undefined
         ? null
