@@ -8,7 +8,7 @@ import { Effect, Option, Schedule } from "effect"
 import type { ManagedProcess } from "./ManagedProcess.ts"
 
 /** Generous: Node starts in half a second, but the machine may be busy, and a broker may have to elect its leaders. */
-const readyTimeout = "60 seconds"
+const readyTimeout = "45 seconds"
 
 /** The media id of a probe; no event of a run has it. */
 export const probeId = "probe"
@@ -28,7 +28,7 @@ const probeObserver = Effect.fnUntraced(function* (isReceived: () => boolean) {
   )
 })
 
-/** A sentence for each part that does not work within a minute. */
+/** A sentence for each part that does not work within {@link readyTimeout}. */
 export const whatIsNotReady = Effect.fnUntraced(function* (
   workers: ReadonlyArray<ManagedProcess>,
   isProbeReceived: () => boolean,
