@@ -1,7 +1,7 @@
 /**
  * The ai service. It transcribes media (`transcription.requested` → `transcription.complete` or `.failed`) and moderates
- * messages (`chat.message`, `comment.created` → `moderation.flagged`). Building the Layer starts the service; closing it
- * drains the service.
+ * messages (`chat.message`, `comment.created` and their edits → `moderation.flagged`). Building the Layer starts the service;
+ * closing it drains the service.
  */
 import type { EventOf, EventType } from "@armoricore/domain/EventRegistry"
 import { TranscriptRetryRequest, transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"

@@ -14,6 +14,7 @@ import * as InboxHandlers from "./InboxHandlers.ts"
 import * as MediaHandlers from "./MediaHandlers.ts"
 import * as NotificationHandlers from "./NotificationHandlers.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
+import * as ReadStateHandlers from "./ReadStateHandlers.ts"
 import * as SuppressionHandlers from "./SuppressionHandlers.ts"
 import * as TopicHandlers from "./TopicHandlers.ts"
 import * as TranscriptHandlers from "./TranscriptHandlers.ts"
@@ -49,6 +50,7 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),
         InboxHandlers.layer({ signingKeys: events.signingKeys }),
         Layer.provide(DeviceHandlers.layer({ signingKeys: events.signingKeys }), UserDevices.layer),
+        ReadStateHandlers.layer({ signingKeys: events.signingKeys }),
         TopicHandlers.layer({ signingKeys: events.signingKeys }),
       ]),
       Layer.provide([Authentication.layer, noStore, publisherCredentials]),

@@ -1,4 +1,5 @@
 import * as Signature from "@armoricore/domain/Signature"
+import { ReadState } from "@armoricore/realtime/rooms/ReadState"
 import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted, Schema } from "effect"
@@ -7,6 +8,10 @@ import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
 const Page = Schema.Struct({
   messages: Schema.Array(Schema.Struct({ id: Schema.String, seq: Schema.Int, content: Schema.String })),
   more: Schema.Boolean,
+})
+
+const UserRooms = Schema.Struct({
+  rooms: Schema.Array(Schema.Struct({ topic: Schema.String, room_id: Schema.String, unread: Schema.Int })),
 })
 
 /** Appends `count` messages to a chat room. */
@@ -193,6 +198,36 @@ describe("POST /v1/topics/{topic}/events", () => {
         if (path !== undefined) assert.propertyVal(response.body, "path", path)
       }
       assert.strictEqual((yield* post("chat:room:lobby", { event: "a", payload: {} })).status, 403)
+    }).pipe(Effect.provide(apiServer())),
+  )
+})
+
+describe("GET /v1/users/{id}/rooms", () => {
+  it.live("counts what a user has not read, for the user and for backends", () =>
+    Effect.gen(function* () {
+      yield* appendMessages("lobby", 3)
+      yield* appendMessages("other", 2)
+      const { markRead, track } = yield* ReadState
+      const [, second] = (yield* page("")).messages
+      yield* markRead("chat:room:lobby", "auth0|7", second?.seq ?? 0)
+      yield* track("chat:room:other", "auth0|7")
+      yield* appendMessages("other", 3)
+      const path = `/v1/users/${encodeURIComponent("auth0|7")}/rooms`
+      const read = Effect.fnUntraced(function* (user: string, query: string, ...roles: ReadonlyArray<string>) {
+        return yield* sendRequest("GET", `${path}${query}`, { token: yield* signToken(user, ...roles) })
+      })
+      const own = yield* read("auth0|7", "")
+      assert.strictEqual(own.status, 200)
+      const { rooms } = yield* Schema.decodeUnknownEffect(UserRooms)(own.body)
+      assert.deepStrictEqual(rooms.map(({ room_id, unread }) => [room_id, unread]).toSorted(), [
+        ["lobby", 1],
+        ["other", 1],
+      ])
+      assert.deepStrictEqual((yield* read("backend", "", "publisher")).body, own.body)
+      assert.strictEqual((yield* read("mallory", "")).status, 403)
+      const invalid = yield* read("auth0|7", "?limit=0")
+      assert.deepInclude(invalid.body, { status: 422, code: "invalid", path: "limit" })
+      assert.strictEqual((yield* sendRequest("GET", path, {})).status, 401)
     }).pipe(Effect.provide(apiServer())),
   )
 })

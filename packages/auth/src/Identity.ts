@@ -1,6 +1,7 @@
 /**
  * The identity that a token proves. Armoricore checks these roles: `publisher` (may POST events), `operator` (sees
- * everything) and `guest` (may join and read). All other users have no special rights.
+ * everything), `moderator` (edits and deletes messages of others) and `guest` (may join and read). All other users have no
+ * special rights.
  */
 
 export interface Identity {
@@ -20,7 +21,7 @@ export interface Identity {
 }
 
 /** The roles that Armoricore checks. Tokens of a backend may contain others. */
-export const builtInRoles = ["publisher", "operator", "guest"] as const
+export const builtInRoles = ["publisher", "operator", "moderator", "guest"] as const
 
 export const hasRole = (identity: Identity, role: string): boolean => identity.roles.includes(role)
 

@@ -33,6 +33,7 @@ const files: Readonly<Record<string, URL>> = {
       "comments.js",
       "entries.js",
       "log.js",
+      "messages.js",
       "notices.js",
       "player.js",
       "session.js",

@@ -185,7 +185,7 @@ const start = async () => {
   const session = await openSession(showConnection)
   byId("user").textContent = session.userId
   const watch = createWatcher(session.socket)
-  createChat(session.socket, session.userId, byId, log)
+  createChat(session.socket, session, byId, log)
   createComments(session.socket, session.userId, byId, log)
   createBell(session.socket, session, byId, log)
   createNotices(session.socket, session, byId, log)

@@ -142,7 +142,11 @@ export const eventRegistry = {
     job: { kind: "transcription", status: "failed" },
   }),
   "chat.message": defineEvent("realtime", Realtime.ChatMessage),
+  "chat.edited": defineEvent("realtime", Realtime.ChatEdited),
+  "chat.removed": defineEvent("realtime", Realtime.ChatRemoved),
   "comment.created": defineEvent("realtime", Realtime.CommentCreated),
+  "comment.edited": defineEvent("realtime", Realtime.CommentEdited),
+  "comment.removed": defineEvent("realtime", Realtime.CommentRemoved),
   "moderation.flagged": defineEvent("ai", Realtime.ModerationFlagged, { webhook: true }),
   "presence.update": defineEvent("realtime", Realtime.PresenceUpdate),
 } as const

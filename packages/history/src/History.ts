@@ -6,12 +6,14 @@
  * - An `id` is unique in a room: appending it again returns the item that was appended first. Every adapter recognises
  *   an id for at least {@link dedupWindow}, most as long as the item is stored.
  * - A page continues from a `seq` in either direction. Its cost does not depend on the number of items before or after it.
+ * - `replace` changes the body of an item in its place: later reads have the new body, with the same `seq`. Subscribers receive
+ *   nothing; an application that edits items appends a notice to a room of its own.
  * - `complete: false` means that an item between `after` and the page is no longer stored (retention, a lost store). Items
  *   that moderation removed do not count.
  *
  * Every adapter passes the behaviour suite in `test/support`.
  */
-import { type ConfigurationError, PermanentError, type PortError, type TransientError } from "@armoricore/domain/Errors"
+import { type ConfigurationError, PermanentError, type PortError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Duration, Effect, type Scope } from "effect"
 
 export interface HistoryItem {
@@ -93,10 +95,56 @@ export class History extends Context.Service<
       text: string,
       matches: (body: Uint8Array) => boolean,
     ) => Effect.Effect<ReadonlyArray<RemovedItem>, PortError>
+    /**
+     * The item with this id; `undefined` if none is stored, or it was removed. On NATS the latest 10,000 items of the room are
+     * found, and all that this process appended or read recently; `replace` and `remove` find the same ones.
+     */
+    readonly get: (room: string, id: string) => Effect.Effect<HistoryItem | undefined, PortError>
+    /**
+     * Replaces the body of an item if it still is `expected`. Returns false if it is another one now, or no item has this
+     * id: read again. See {@link update}.
+     */
+    readonly replace: (
+      room: string,
+      id: string,
+      expected: Uint8Array,
+      body: Uint8Array,
+    ) => Effect.Effect<boolean, PortError>
+    /** The number of stored items after a `seq`, counted up to `limit`. */
+    readonly count: (room: string, after: number, limit: number) => Effect.Effect<number, PortError>
     /** Creates or checks the adapter's storage; returns one line per resource for `armoricore setup`. */
     readonly setup: Effect.Effect<ReadonlyArray<string>, TransientError | ConfigurationError>
   }
 >()("@armoricore/history/History") {}
+
+/** More attempts than concurrent writers of one item. */
+const maxUpdateAttempts = 64
+
+/**
+ * Changes the body of an item: reads, calls `change`, and writes unless another process wrote in between; then it reads again.
+ * `change` may run several times, and returns `undefined` to leave the item as it is. Returns the item as it is stored
+ * afterwards, or `undefined` if no item has this id.
+ */
+export const update = <E>(
+  history: History["Service"],
+  room: string,
+  id: string,
+  change: (item: HistoryItem) => Effect.Effect<Uint8Array | undefined, E>,
+): Effect.Effect<HistoryItem | undefined, PortError | E> =>
+  Effect.gen(function* () {
+    for (let attempts = 0; attempts < maxUpdateAttempts; attempts++) {
+      const item = yield* history.get(room, id)
+      if (item === undefined) return undefined
+      const body = yield* change(item)
+      if (body === undefined) return item
+      if (yield* history.replace(room, id, item.body, body)) return { ...item, body }
+    }
+    return yield* new TransientError({
+      dependency: "history",
+      code: "write_conflict",
+      message: `the item ${id} of ${room} changes too often; try again`,
+    })
+  })
 
 /** How long an id is recognised at least. */
 export const dedupWindow = Duration.minutes(5)

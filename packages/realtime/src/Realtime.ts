@@ -8,7 +8,7 @@ import type { EventBus } from "@armoricore/bus/EventBus"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { UserInbox } from "@armoricore/state/UserInbox"
-import { Layer } from "effect"
+import { type Duration, Layer } from "effect"
 import type { History } from "@armoricore/history/History"
 import * as BusBridge from "./pubsub/BusBridge.ts"
 import * as BuiltInChannels from "./channels/BuiltInChannels.ts"
@@ -16,6 +16,7 @@ import { ChannelRegistry } from "./channel/ChannelRegistry.ts"
 import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
 import * as ClusterTopics from "./cluster/ClusterTopics.ts"
 import { CommentRateLimit } from "./channels/CommentRateLimit.ts"
+import { EditWindow } from "./channels/MessageActions.ts"
 import { Endpoint, type EndpointOptions } from "./socket/Endpoint.ts"
 import { Inboxes } from "./inbox/Inboxes.ts"
 import { MediaTopicPolicy } from "./channels/MediaChannel.ts"
@@ -23,6 +24,8 @@ import type { Rate } from "./socket/Limits.ts"
 import * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
 import * as PublishBuffer from "./pubsub/PublishBuffer.ts"
 import * as Presence from "./presence/Presence.ts"
+import * as MessageChanges from "./rooms/MessageChanges.ts"
+import * as ReadState from "./rooms/ReadState.ts"
 import * as RoomLog from "./rooms/RoomLog.ts"
 import * as TopicAccess from "./topics/TopicAccess.ts"
 import { Topics } from "./pubsub/Topics.ts"
@@ -33,6 +36,9 @@ export interface RealtimeOptions extends EndpointOptions {
   /** How often a user may comment, over all streams and nodes; default once a second. */
   readonly commentRate?: Rate
   readonly presence?: Presence.PresenceOptions
+  /** How long the author of a message may edit it; default one day. */
+  readonly editWindow?: Duration.Duration
+  readonly readState?: ReadState.ReadStateOptions
   /** Set where other nodes share the bus and the history. Absent: a single node, which does less work. */
   readonly cluster?: ClusterOptions
 }
@@ -44,6 +50,8 @@ export const layer = (
   | Endpoint
   | Inboxes
   | RealtimeAdmin.RealtimeAdmin
+  | MessageChanges.MessageChanges
+  | ReadState.ReadState
   | RoomLog.RoomLog
   | TopicAccess.TopicAccess
   | Topics
@@ -55,6 +63,8 @@ export const layer = (
     Layer.provideMerge(Endpoint.layer(options)),
     Layer.provide([BuiltInChannels.layer, BusBridge.layer]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
+    Layer.provide(options.editWindow === undefined ? Layer.empty : Layer.succeed(EditWindow, options.editWindow)),
+    Layer.provideMerge([MessageChanges.layer, ReadState.layer(options.readState)]),
     Layer.provide([CommentRateLimit.layer(options.commentRate), Presence.layer(options.presence)]),
     Layer.provide(PublishBuffer.layer()),
     Layer.provideMerge(Layer.merge(RoomLog.layer, Layer.provide(Inboxes.layer, UserInbox.layer))),

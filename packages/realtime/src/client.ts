@@ -15,10 +15,11 @@
  * await room.push("new_message", { content: "hello", client_id: crypto.randomUUID() })
  * ```
  *
- * A channel remembers up to which `seq` it received everything, and sends that as `since` when it joins again. `onJoin`
- * receives the oldest missed messages, with `recovered: false` if some are no longer stored. With `more: true` the client
- * requests the rest, page by page, and `onCatchUp` receives it; new messages arrive meanwhile. A message may arrive more
- * than once, for example as a broadcast and in a page; all copies have the same `id`.
+ * A channel remembers up to which `seq` and `rev` it received everything, and sends both when it joins again. `onJoin`
+ * receives the oldest missed messages and `changes` (edits, removals, reactions), with `recovered: false` if some are no
+ * longer stored. With `more: true` the client requests the rest, page by page, and `onCatchUp` receives it; new messages
+ * arrive meanwhile. A message may arrive more than once, for example as a broadcast and in a page; all copies have the same
+ * `id`.
  */
 import type { ClientEvent } from "./channel/Channel.ts"
 import type { Declarations } from "./channels/BuiltInChannels.ts"
@@ -112,9 +113,10 @@ const inTurn = <A>(socket: SocketLike, request: () => Promise<A>): Promise<A> =>
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Up to which `seq` the channel received everything. */
+/** Up to which `seq` and `rev` the channel received everything. */
 class Position {
   since: number | undefined
+  rev: number | undefined
   /** A page is missing before the latest messages, so these do not move the position. */
   isBehind = false
   /** The history may have been reset, so a lower `seq` is its first one. */
@@ -122,6 +124,8 @@ class Position {
 
   track(value: unknown): void {
     if (this.isBehind || typeof value !== "object" || value === null) return
+    // A change has the `seq` of the message that it is about.
+    if ("rev" in value) return this.#trackRev(value.rev)
     if (!("seq" in value) || typeof value.seq !== "number") return
     // After an outage of the history, a message may arrive with a lower `seq` than the one before it.
     this.since = this.#mayFall ? value.seq : Math.max(this.since ?? 0, value.seq)
@@ -132,6 +136,7 @@ class Position {
   onJoin(reply: Record<string, unknown>, isContinued: boolean): boolean {
     this.isBehind = false
     this.#mayFall = reply["recovered"] === false
+    if (this.#mayFall) this.rev = undefined
     this.trackAll(reply)
     this.isBehind = isContinued && reply["more"] === true
     return this.isBehind
@@ -145,7 +150,12 @@ class Position {
     this.isBehind = page["more"] === true
   }
 
+  #trackRev(rev: unknown): void {
+    if (typeof rev === "number") this.rev = Math.max(this.rev ?? 0, rev)
+  }
+
   trackAll(reply: Record<string, unknown>): void {
+    this.#trackRev(reply["rev"])
     for (const list of Object.values(reply)) if (Array.isArray(list)) for (const item of list) this.track(item)
   }
 }
@@ -166,7 +176,7 @@ export const channel = <T extends Topic>(
     const params: Record<string, unknown> = Object.assign(
       {},
       payload,
-      position.since === undefined ? {} : { since: position.since, last: undefined },
+      position.since === undefined ? {} : { since: position.since, rev: position.rev, last: undefined },
     )
     isContinued = typeof params["since"] === "number"
     return params
@@ -188,7 +198,9 @@ export const channel = <T extends Topic>(
       try {
         await inTurn(socket, async () => {
           if (!isCurrent()) return
-          const page = await settle<Record<string, unknown>>(raw.push("history", { after: position.since }))
+          const page = await settle<Record<string, unknown>>(
+            raw.push("history", { after: position.since, rev: position.rev }),
+          )
           if (!isCurrent()) return
           position.onPage(page)
           for (const listener of catchUpListeners) listener(page as never)

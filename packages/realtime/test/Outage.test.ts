@@ -36,6 +36,9 @@ const history = Layer.effect(
       read: (room, page) => failing(outage, memory.read(room, page)),
       remove: (room, id) => failing(outage, memory.remove(room, id)),
       removeMatching: memory.removeMatching,
+      get: (room, id) => failing(outage, memory.get(room, id)),
+      replace: (room, id, expected, body) => failing(outage, memory.replace(room, id, expected, body)),
+      count: (room, after, limit) => failing(outage, memory.count(room, after, limit)),
       subscribe: memory.subscribe,
       setup: memory.setup,
     }

@@ -73,6 +73,40 @@ describe("the typed client", () => {
     }),
   )
 
+  it.live("edits, reacts, marks as read, and receives the changes that it missed", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const socket = yield* connected(server, "u1")
+      const room = channel(socket, "chat:room:8", {})
+      const changes: Array<string> = []
+      room.onJoin((reply) => reply.changes?.forEach(({ event, payload }) => changes.push(`${event} ${payload["id"]}`)))
+      room.on("reactions", ({ counts, id }) => changes.push(`live ${id} ${JSON.stringify(counts)}`))
+      room.on("message_edited", ({ content }) => changes.push(`live ${content}`))
+      // Events that the application does not listen to do not move the position.
+      room.on("new_message", () => {})
+      yield* Effect.promise(() => room.join())
+      const { id, seq } = yield* Effect.promise(() => room.push("new_message", { content: "1", mentions: ["u2"] }))
+      assert.deepStrictEqual(yield* Effect.promise(() => room.push("mark_read", { seq })), { seq })
+      const reply = yield* Effect.promise(() => room.push("react", { id, emoji: "👍" }))
+      assert.deepStrictEqual(reply.own, ["👍"])
+      yield* eventually(() => changes.length === 1)
+      const other = channel(yield* connected(server, "u2"), "chat:room:8", {})
+      let announced = 0
+      other.on("reactions", () => announced++)
+      yield* Effect.promise(() => other.join())
+      yield* Effect.promise(() => room.push("edit_message", { id, content: "one" }))
+      yield* eventually(() => changes.length === 2)
+      socket.disconnect()
+      yield* eventually(() => server.endpoint.size() === 1)
+      yield* Effect.promise(() => other.push("react", { id, emoji: "🎬" }))
+      yield* eventually(() => announced === 1)
+      socket.connect()
+      // The edit was received before, so only the reactions are new.
+      yield* eventually(() => changes.length === 3)
+      assert.deepStrictEqual(changes, [`live ${id} {"👍":1}`, "live one", `reactions ${id}`])
+    }),
+  )
+
   it.live("receives all missed messages after a reconnect, also if the first join had a `last`", () =>
     Effect.gen(function* () {
       // regression: the rejoin repeated `last: 1` and replayed one message only.

@@ -1,5 +1,5 @@
 /**
- * The handlers of moderation: `chat.message` and `comment.created` → `moderation.flagged`. Rules are cheap and may run twice
+ * The handlers of moderation: `chat.message`, `comment.created` and their edits → `moderation.flagged`. Rules are cheap and may run twice
  * with the same result, so their handlers write no ledger; a model is asked once for each message.
  */
 import { event as eventAddress } from "@armoricore/bus/Address"
@@ -15,13 +15,18 @@ import type { Moderator } from "./Moderator.ts"
 import type { ModeratedMessage, Verdict } from "./Verdict.ts"
 
 /** The event types that moderation reads. */
-export const consumedTypes: ReadonlyArray<EventType> = ["chat.message", "comment.created"]
+export const consumedTypes: ReadonlyArray<EventType> = [
+  "chat.message",
+  "chat.edited",
+  "comment.created",
+  "comment.edited",
+]
 
 export const handlers = (moderator: Moderator["Service"], concurrency: number): ReadonlyArray<Handler<never>> => {
   const options = { concurrency, idempotent: !moderator.hasModel, onFailure: () => [] }
-  const flag = (message: ModeratedMessage) =>
+  const flag = (message: ModeratedMessage, targetId = message.id) =>
     Effect.map(moderator.check(message), (verdict) =>
-      verdict === undefined ? [] : [emit("moderation.flagged", flagged(message, verdict))],
+      verdict === undefined ? [] : [emit("moderation.flagged", flagged({ ...message, id: targetId }, verdict))],
     )
   return [
     on("chat.message", {
@@ -48,6 +53,37 @@ export const handlers = (moderator: Moderator["Service"], concurrency: number): 
           content,
           writtenAtMillis: Timestamp.toMillis(timestamp),
         }),
+    }),
+    // To the rules an edit is a message of its own, so that it is not taken for the repetition of the first one.
+    on("chat.edited", {
+      ...options,
+      handle: ({ payload: { content, message_id: id, room_id, timestamp, user_id } }) =>
+        flag(
+          {
+            kind: "chat",
+            id: `${id} ${timestamp}`,
+            conversationId: room_id,
+            userId: user_id,
+            content,
+            writtenAtMillis: Timestamp.toMillis(timestamp),
+          },
+          id,
+        ),
+    }),
+    on("comment.edited", {
+      ...options,
+      handle: ({ payload: { comment_id: id, content, stream_id, timestamp, user_id } }) =>
+        flag(
+          {
+            kind: "comment",
+            id: `${id} ${timestamp}`,
+            conversationId: stream_id,
+            userId: user_id,
+            content,
+            writtenAtMillis: Timestamp.toMillis(timestamp),
+          },
+          id,
+        ),
     }),
   ]
 }

@@ -6,6 +6,7 @@ import { EventApi } from "./EventApi.ts"
 import { InboxApi } from "./InboxApi.ts"
 import { MediaApi } from "./MediaApi.ts"
 import { NotificationApi } from "./NotificationApi.ts"
+import { ReadStateApi } from "./ReadStateApi.ts"
 import { SuppressionApi } from "./SuppressionApi.ts"
 import { TopicApi } from "./TopicApi.ts"
 import { TranscriptApi } from "./TranscriptApi.ts"
@@ -22,6 +23,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(SuppressionApi)
   .add(TopicApi)
   .add(ErasureApi)
+  .add(ReadStateApi)
   .annotateMerge(
     OpenApi.annotations({
       title: "Armoricore HTTP API",

@@ -21,8 +21,10 @@ import { Reviews } from "@armoricore/operator"
 import type { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import type { Endpoint } from "@armoricore/realtime/socket/Endpoint"
 import type { Inboxes } from "@armoricore/realtime/inbox/Inboxes"
-import type { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import type { Topics } from "@armoricore/realtime/pubsub/Topics"
+import type { MessageChanges } from "@armoricore/realtime/rooms/MessageChanges"
+import type { ReadState } from "@armoricore/realtime/rooms/ReadState"
+import type { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { EventSigningKeys, EventSources, UploadTokens } from "@armoricore/worker/PublishPolicy"
 import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
@@ -223,7 +225,9 @@ const guardedStorage = Layer.unwrap(
   ),
 )
 
-type RealtimeServices = Context.Context<Endpoint | Inboxes | RealtimeAdmin | RoomLog | Topics>
+type RealtimeServices = Context.Context<
+  Endpoint | Inboxes | MessageChanges | ReadState | RealtimeAdmin | RoomLog | Topics
+>
 
 /** The workers of these services; closing the Layer drains them. Those of realtime use the services of its sockets. */
 export const workers = (services: ReadonlySet<ServiceName>, realtime: RealtimeServices | undefined) =>

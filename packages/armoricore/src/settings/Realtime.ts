@@ -103,6 +103,24 @@ export const realtime = {
     Duration.seconds(1),
     "1s",
   ),
+  MESSAGE_EDIT_WINDOW: withDefault(
+    duration({
+      description: "time in which the author may edit a chat message; moderators may at any time; 0s: never",
+    }),
+    Duration.days(1),
+    "1d",
+  ),
+  REALTIME_READ_LIST_LIMIT: withDefault(
+    int(
+      0,
+      10_000,
+    )({
+      description:
+        "above this number of readers in a room, clients cannot see who has read what, nor get unread events",
+    }),
+    100,
+    "100",
+  ),
   HISTORY_MAX_AGE: withDefault(
     duration({ description: "retention of chat messages, comments and user events" }),
     Duration.days(7),

@@ -14,6 +14,8 @@ export const realtimeOptions = (settings: Settings["Service"], isClustered: bool
     mediaTopicPolicy: settings.MEDIA_TOPIC_POLICY,
     ...(isClustered ? { cluster: {} } : {}),
     commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_MIN_INTERVAL)), burst: 1 },
+    editWindow: settings.MESSAGE_EDIT_WINDOW,
+    readState: { maxListed: settings.REALTIME_READ_LIST_LIMIT },
     presence: { maxListed: settings.REALTIME_PRESENCE_LIST_LIMIT },
     limits: {
       maxSocketsPerUser: settings.REALTIME_MAX_USER_SOCKETS,

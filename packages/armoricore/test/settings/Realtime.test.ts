@@ -32,6 +32,8 @@ const all = {
   REALTIME_LONGPOLL_TIMEOUT: "5 s",
   REALTIME_DRAIN_TIMEOUT: "0 s",
   REALTIME_PRESENCE_LIST_LIMIT: "200",
+  REALTIME_READ_LIST_LIMIT: "30",
+  MESSAGE_EDIT_WINDOW: "15 m",
   COMMENT_MIN_INTERVAL: "2 s",
   MEDIA_TOPIC_POLICY: "owner",
 }
@@ -43,6 +45,8 @@ describe("Settings of realtime", () => {
         allowedOrigins: "same",
         mediaTopicPolicy: "owner",
         commentRate: { perSecond: 0.5, burst: 1 },
+        editWindow: Duration.minutes(15),
+        readState: { maxListed: 30 },
         presence: { maxListed: 200 },
         limits: {
           maxSocketsPerUser: 3,

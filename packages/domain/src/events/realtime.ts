@@ -1,7 +1,7 @@
 /** Payloads of `chat.*`, `comment.*`, `presence.*` and `moderation.*`. */
 import { Schema } from "effect"
-import { RoomId, StreamId, UserId } from "../Ids.ts"
-import { optionalNullable, Timestamp } from "../JsonCodecs.ts"
+import { MediaId, RoomId, StreamId, UserId } from "../Ids.ts"
+import { Metadata, optionalNullable, Timestamp } from "../JsonCodecs.ts"
 
 export const ChatMessage = Schema.Struct({
   message_id: Schema.String,
@@ -9,7 +9,39 @@ export const ChatMessage = Schema.Struct({
   user_id: UserId,
   content: Schema.String,
   timestamp: Timestamp,
+  /** The `message_id` of the message that this one replies to. */
+  reply_to: optionalNullable(Schema.String),
+  /** User ids. */
+  mentions: optionalNullable(Schema.Array(UserId)),
+  attachments: optionalNullable(Schema.Array(MediaId)),
+  metadata: optionalNullable(Metadata),
 })
+
+/** The message after the edit; moderation judges it as a new one. */
+const edited = {
+  /** The author. */
+  user_id: UserId,
+  content: Schema.String,
+  /** The time of the edit. */
+  timestamp: Timestamp,
+  edited_by: optionalNullable(UserId),
+}
+
+const removed = {
+  /** The author. */
+  user_id: UserId,
+  /** `author`, `moderator`, or the reasons of automatic moderation. */
+  reason: Schema.String,
+  /** The time of the removal. */
+  timestamp: Timestamp,
+  /** Absent if moderation removed the message. */
+  removed_by: optionalNullable(UserId),
+}
+
+export const ChatEdited = Schema.Struct({ message_id: Schema.String, room_id: RoomId, ...edited })
+export const ChatRemoved = Schema.Struct({ message_id: Schema.String, room_id: RoomId, ...removed })
+export const CommentEdited = Schema.Struct({ comment_id: Schema.String, stream_id: StreamId, ...edited })
+export const CommentRemoved = Schema.Struct({ comment_id: Schema.String, stream_id: StreamId, ...removed })
 
 export const CommentCreated = Schema.Struct({
   comment_id: Schema.String,

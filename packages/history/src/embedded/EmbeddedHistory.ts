@@ -61,6 +61,16 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History, En
             if (found.length < searchPage) return removed
           }
         }),
+        get: Effect.fnUntraced(function* (room, id) {
+          yield* check(room, id)
+          return yield* history.call("get", { room, id, now: yield* Clock.currentTimeMillis })
+        }),
+        replace: (room, id, expected, body) =>
+          Effect.andThen(check(room, id, body), history.call("replace", { room, id, expected, body })),
+        count: Effect.fnUntraced(function* (room, after, limit) {
+          yield* check(room)
+          return yield* history.call("count", { room, after, limit, now: yield* Clock.currentTimeMillis })
+        }),
         setup: Effect.succeed([`history: embedded, in ${engine.folder}`]),
       }
     }),

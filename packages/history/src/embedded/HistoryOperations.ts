@@ -23,6 +23,11 @@ export interface FoundRow {
   readonly body: Uint8Array
 }
 
+interface Replacement {
+  readonly expected: Uint8Array
+  readonly body: Uint8Array
+}
+
 interface RoomKey {
   readonly room: string
   /** Epoch milliseconds. */
@@ -151,6 +156,39 @@ export const operations = {
     )
     return { rows, more: sizes.length > count, complete: after === undefined || isComplete(db, room, after, oldest) }
   },
+
+  get: (
+    db: EngineDatabase,
+    { room, id, now }: RoomKey & { readonly id: string },
+    context: OperationContext,
+  ): Row | undefined =>
+    db.get<Row>(
+      "SELECT seq, id, body FROM history_item WHERE room = ? AND id = ? AND at > ? AND body IS NOT NULL",
+      room,
+      id,
+      cutoff(context, now),
+    ),
+
+  replace: (
+    db: EngineDatabase,
+    { room, id, expected, body }: { readonly room: string; readonly id: string } & Replacement,
+  ): boolean =>
+    db.run("UPDATE history_item SET body = ? WHERE room = ? AND id = ? AND body = ?", body, room, id, expected)
+      .changes > 0,
+
+  count: (
+    db: EngineDatabase,
+    { room, after, limit, now }: RoomKey & { readonly after: number; readonly limit: number },
+    context: OperationContext,
+  ): number =>
+    db.get<{ readonly count: number }>(
+      `SELECT COUNT(*) AS count FROM (
+        SELECT 1 FROM history_item WHERE room = ? AND at > ? AND body IS NOT NULL AND seq > ? LIMIT ?)`,
+      room,
+      cutoff(context, now),
+      after,
+      limit,
+    )?.count ?? 0,
 
   remove: (db: EngineDatabase, { room, id }: { readonly room: string; readonly id: string }): boolean =>
     db.run("UPDATE history_item SET body = NULL WHERE room = ? AND id = ? AND body IS NOT NULL", room, id).changes > 0,

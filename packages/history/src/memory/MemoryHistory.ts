@@ -50,7 +50,7 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
               const previousSeq = room.lastSeq
               const item = room.add(id, body, now)
               subscribers.publish(name, { item, previousSeq })
-              return { _tag: "Appended", item, fresh: true } as const
+              return { _tag: "Appended", item: { seq: item.seq, id, body }, fresh: true } as const
             }
             const { seq } = known
             if (known.body === undefined) return { _tag: "Removed" } as const
@@ -84,6 +84,31 @@ export const layer = (options: Partial<Retention> = {}): Layer.Layer<History> =>
                 .map((item) => ({ room: name, ...item })),
             ),
           ),
+        get: (name, id) =>
+          Effect.gen(function* () {
+            yield* check(name, id)
+            const room = rooms.get(name)
+            room?.trim(yield* Clock.currentTimeMillis)
+            const item = room?.find(id)
+            return item?.body === undefined ? undefined : { seq: item.seq, id, body: item.body }
+          }),
+        replace: (name, id, expected, body) =>
+          Effect.andThen(
+            check(name, id, body),
+            Effect.sync(() => {
+              const item = rooms.get(name)?.find(id)
+              if (item?.body === undefined || Buffer.compare(item.body, expected) !== 0) return false
+              item.body = body
+              return true
+            }),
+          ),
+        count: (name, after, limit) =>
+          Effect.gen(function* () {
+            yield* check(name)
+            const room = rooms.get(name)
+            room?.trim(yield* Clock.currentTimeMillis)
+            return room?.count(after, limit) ?? 0
+          }),
         setup: Effect.succeed(["history: in memory, gone when the process ends"]),
       }
     }),
@@ -160,6 +185,13 @@ class Room {
     const known = after === 0 || (after >= this.#first && after <= this.#last)
     const { items, more } = this.#collect(this.#indexAfter(after), 1, request)
     return { items, more, complete: known && after >= this.#trimmed }
+  }
+
+  count(after: number, limit: number): number {
+    let count = 0
+    for (let index = this.#indexAfter(after); index < this.#items.length && count < limit; index++)
+      if (this.#items[index]?.body !== undefined) count++
+    return count
   }
 
   /** The index of the first item with a higher `seq`. */

@@ -18,10 +18,12 @@ import {
 import { Duration, Effect, Layer, Stream } from "effect"
 import { headers, type Msg, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
 import { Subscribers } from "../Subscribers.ts"
-import { type AppendNotification, check, History, type HistoryItem } from "../History.ts"
+import { type AppendNotification, check, History, type PageRequest } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
+import { ItemPositions } from "./ItemPositions.ts"
 import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
+import * as NatsReplacements from "./NatsReplacements.ts"
 import {
   republishSubjectOf,
   ensureStream,
@@ -59,13 +61,33 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       const connection = yield* NatsConnection
       const retention = { ...defaults, ...options }
 
-      /** The item that was first appended with this id; undefined if it was removed since. */
-      const findDuplicate = (nats: JetStreamHandles, room: string, seq: number) =>
-        Effect.map(NatsHistoryReader.getMessage(nats, { seq }), (found): HistoryItem | undefined =>
-          found === undefined || found.subject !== subjectOf(room)
-            ? undefined
-            : { seq, id: itemIdOf(found.header.get("Nats-Msg-Id")), body: found.data },
-        )
+      const positions = new ItemPositions()
+
+      /** The item as it was appended; undefined if none is stored, or it was removed. */
+      const findById = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, id: string) {
+        const known = positions.seqOf(room, id)
+        const seq = known ?? (yield* NatsHistoryReader.findId(nats, room, id))
+        if (seq === undefined) return undefined
+        const item = yield* NatsHistoryReader.getItem(nats, room, seq)
+        return item?.id === id ? item : undefined
+      })
+
+      /** The page with the current bodies of its items, which may exceed `maxBytes` now. */
+      const withReplacements = Effect.fnUntraced(function* (
+        nats: JetStreamHandles,
+        room: string,
+        page: NatsHistoryReader.Page,
+        { after, limit, maxBytes }: PageRequest,
+      ) {
+        for (const item of page.items) positions.note(room, item)
+        const items = yield* NatsReplacements.apply(nats, room, page.items)
+        if (items === page.items) return page
+        const fromStart = after === undefined ? [...items].reverse() : items
+        const count = NatsHistoryReader.countFitting(fromStart, limit, maxBytes)
+        if (count === items.length) return { ...page, items }
+        const fitting = fromStart.slice(0, count)
+        return { items: after === undefined ? fitting.reverse() : fitting, more: true }
+      })
 
       const predecessors = new Predecessors()
       const subscribers = new Subscribers()
@@ -88,21 +110,27 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             )
             .pipe(Effect.onError(() => Effect.sync(() => predecessors.forget(room))))
           predecessors.note(room, stored.seq)
+          positions.note(room, { id, seq: stored.seq })
           if (!stored.duplicate) return { _tag: "Appended", item: { seq: stored.seq, id, body }, fresh: true } as const
-          const item = yield* findDuplicate(nats, room, stored.seq)
+          const original = yield* NatsHistoryReader.getItem(nats, room, stored.seq)
+          const [item] = original === undefined ? [] : yield* NatsReplacements.apply(nats, room, [original])
           return item === undefined
             ? ({ _tag: "Removed" } as const)
             : ({ _tag: "Appended", item, fresh: false } as const)
         }),
-        read: Effect.fnUntraced(function* (room, { after, before, limit, maxBytes }) {
+        read: Effect.fnUntraced(function* (room, request) {
           yield* check(room)
+          const { after, before, limit, maxBytes } = request
           const nats = yield* connection.jetstream
-          if (after === undefined) {
-            return { ...(yield* NatsHistoryReader.readBefore(nats, room, { before, limit, maxBytes })), complete: true }
-          }
-          const page = yield* NatsHistoryReader.readAfter(nats, room, { after, limit, maxBytes })
+          const found = yield* after === undefined
+            ? NatsHistoryReader.readBefore(nats, room, { before, limit, maxBytes })
+            : NatsHistoryReader.readAfter(nats, room, { after, limit, maxBytes })
+          const page = yield* withReplacements(nats, room, found, request)
           // Afterwards: items deleted in between make the result incomplete, never wrong.
-          return { ...page, complete: yield* isComplete(nats, room, after, retention.maxPerRoom) }
+          return {
+            ...page,
+            complete: after === undefined || (yield* isComplete(nats, room, after, retention.maxPerRoom)),
+          }
         }),
         subscribe: Effect.fnUntraced(function* (room, onAppend, onGap) {
           yield* check(room)
@@ -115,6 +143,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
                   if (error !== null) return onGap()
                   const notification = toNotification(message)
                   predecessors.note(room, notification.item.seq)
+                  positions.note(room, notification.item)
                   onAppend(notification)
                 },
               }),
@@ -128,10 +157,9 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         remove: Effect.fnUntraced(function* (room, id) {
           yield* check(room, id)
           const nats = yield* connection.jetstream
-          const items = yield* NatsHistoryReader.readIds(nats, room)
-          const item = items.find((candidate) => candidate.id === id)
+          const item = yield* findById(nats, room, id)
           if (item === undefined) return false
-          return yield* deleteItem(nats, item.seq)
+          return yield* deleteItem(nats, subjectOf(room), item.seq)
         }),
         removeMatching: Effect.fnUntraced(function* (text, matches) {
           const nats = yield* connection.jetstream
@@ -139,8 +167,28 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             nats,
             (body) => Buffer.from(body).includes(text) && matches(body),
           )
-          const removed = yield* Effect.filter(found, ({ seq }) => deleteItem(nats, seq))
+          // The body that replaced another one belongs to the item of that one.
+          const items = found.map((one) => ({ ...one, ...NatsReplacements.targetOf(one) }))
+          const removed = yield* Effect.filter(items, ({ seq, subject }) => deleteItem(nats, subject, seq))
           return removed.map(({ body, id, subject }) => ({ room: roomOf(subject), id, body }))
+        }),
+        get: Effect.fnUntraced(function* (room, id) {
+          yield* check(room, id)
+          const nats = yield* connection.jetstream
+          const item = yield* findById(nats, room, id)
+          return item === undefined ? undefined : (yield* NatsReplacements.apply(nats, room, [item]))[0]
+        }),
+        replace: Effect.fnUntraced(function* (room, id, expected, body) {
+          yield* check(room, id, body)
+          const nats = yield* connection.jetstream
+          const item = yield* findById(nats, room, id)
+          return item !== undefined && (yield* NatsReplacements.replace(nats, room, item, expected, body))
+        }),
+        count: Effect.fnUntraced(function* (room, after, limit) {
+          yield* check(room)
+          const nats = yield* connection.jetstream
+          const count = yield* NatsHistoryReader.countFrom(nats, room, after + 1)
+          return Math.min(limit, count)
         }),
         setup: Effect.flatMap(connection.jetstream, ({ manager }) =>
           ensureStream(manager, {
@@ -180,14 +228,17 @@ const publish = (
   return streamRequest(resource, () => js.publish(subjectOf(room), body, { headers: marks, ...expect }))
 }
 
-/** False if it was deleted before. */
-const deleteItem = ({ manager }: JetStreamHandles, seq: number) =>
-  Effect.tryPromise({
-    try: () => manager.streams.deleteMessage(streamName, seq, true),
-    catch: (cause) => cause,
-  }).pipe(
-    Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
-    Effect.mapError(errorFrom(resource)),
+/** Deletes the item and the body that replaced its own. False if it was deleted before. */
+const deleteItem = (nats: JetStreamHandles, subject: string, seq: number) =>
+  Effect.tap(
+    Effect.tryPromise({
+      try: () => nats.manager.streams.deleteMessage(streamName, seq, true),
+      catch: (cause) => cause,
+    }).pipe(
+      Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
+      Effect.mapError(errorFrom(resource)),
+    ),
+    NatsReplacements.forget(nats, subject, seq),
   )
 
 const toNotification = ({ data, headers: marks }: Msg): AppendNotification => ({

@@ -24,7 +24,7 @@ const resource = `stream ${streamName}`
 /** The server deletes the consumer if the reader disappears. */
 const inactiveThreshold = nanos(10_000)
 
-interface JetStreamHandles {
+export interface JetStreamHandles {
   readonly js: JetStreamClient
   readonly manager: JetStreamManager
 }
@@ -43,7 +43,7 @@ export const getMessage = (
     Effect.mapError(errorFrom(resource)),
   )
 
-interface Page {
+export interface Page {
   readonly items: ReadonlyArray<HistoryItem>
   readonly more: boolean
 }
@@ -60,14 +60,19 @@ export const readAfter = (nats: JetStreamHandles, room: string, { after, limit, 
   })
 
 /** The latest items before `before`, or the latest of the room. */
-export const readBefore = (nats: JetStreamHandles, room: string, { before, limit, maxBytes }: PageLimits & Before) =>
+export const readBefore = (
+  nats: JetStreamHandles,
+  room: string,
+  { before, limit, maxBytes }: PageLimits & Before,
+  headersOnly = false,
+) =>
   readConsistent(nats, room, (last) =>
     Effect.gen(function* () {
       const end = Math.min(before ?? Number.POSITIVE_INFINITY, last + 1)
       const from = yield* findStart(nats, room, { end, last, wanted: limit + 1 })
       if (from === undefined) return emptyPage
       const target = Math.min(end, last)
-      const { items } = yield* readForward(nats, room, from, (found) => (found.at(-1)?.seq ?? 0) >= target)
+      const { items } = yield* readForward(nats, room, from, (found) => (found.at(-1)?.seq ?? 0) >= target, headersOnly)
       if ((items.at(-1)?.seq ?? 0) < target) return undefined
       const latest = items.filter(({ seq }) => seq < end).reverse()
       const count = countFitting(latest, limit, maxBytes)
@@ -75,11 +80,29 @@ export const readBefore = (nats: JetStreamHandles, room: string, { before, limit
     }),
   )
 
-/** The ids of the room's items with their `seq`. Bodies are not read. */
-export const readIds = (nats: JetStreamHandles, room: string) =>
-  Effect.map(
-    readForward(nats, room, 1, () => false, true),
-    ({ items }) => items,
+const searchPage = 500
+/** Clients choose the ids that are searched, so the search ends after so many pages. */
+const maxSearchPages = 20
+
+/** The `seq` of an item by its id, searched from the newest item on, over the latest 10,000. Bodies are not read. */
+export const findId = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, id: string) {
+  let before: number | undefined
+  for (let pages = 0; pages < maxSearchPages; pages++) {
+    const page: Page = yield* readBefore(nats, room, { before, limit: searchPage }, true)
+    const found = page.items.find((item) => item.id === id)
+    if (found !== undefined) return found.seq
+    if (!page.more) break
+    before = page.items[0]?.seq
+  }
+  return undefined
+})
+
+/** The item at a `seq`, as it was appended. */
+export const getItem = (nats: JetStreamHandles, room: string, seq: number) =>
+  Effect.map(getMessage(nats, { seq }), (found): HistoryItem | undefined =>
+    found === undefined || found.subject !== subjectOf(room)
+      ? undefined
+      : { seq, id: itemIdOf(found.header.get("Nats-Msg-Id")), body: found.data },
   )
 
 /** The items of all rooms whose body matches. Other bodies are read and dropped. */
@@ -106,6 +129,10 @@ export const readAll = (nats: JetStreamHandles, matches: (body: Uint8Array) => b
     }),
   )
 
+/** The number of the room's items from a `seq` on. */
+export const countFrom = (nats: JetStreamHandles, room: string, from: number) =>
+  withConsumer(nats, subjectOf(room), from, true, ({ num_pending: count }) => Effect.succeed(count))
+
 interface PageLimits {
   readonly limit: number
   readonly maxBytes?: number | undefined
@@ -120,7 +147,7 @@ interface Before {
 const emptyPage: Page = { items: [], more: false }
 
 /** How many items fit the limits of a page, at least one. */
-const countFitting = (items: ReadonlyArray<HistoryItem>, limit: number, maxBytes = Number.POSITIVE_INFINITY) => {
+export const countFitting = (items: ReadonlyArray<HistoryItem>, limit: number, maxBytes = Number.POSITIVE_INFINITY) => {
   let bytes = 0
   const excess = items.findIndex(({ body }, index) => {
     bytes += body.byteLength
@@ -191,9 +218,6 @@ const findStart = Effect.fnUntraced(function* (
   }
   return low.seq
 })
-
-const countFrom = (nats: JetStreamHandles, room: string, from: number) =>
-  withConsumer(nats, subjectOf(room), from, true, ({ num_pending: count }) => Effect.succeed(count))
 
 const maxFetch = 128
 

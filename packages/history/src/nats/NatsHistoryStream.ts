@@ -67,6 +67,8 @@ export const ensureStream = Effect.fnUntraced(function* (
     duplicate_window: nanos(Math.min(Duration.toMillis(dedupWindow), limits.maxAge)),
     num_replicas: limits.replicas,
     allow_direct: true,
+    // A replaced body deletes the one before it.
+    allow_rollup_hdrs: true,
     republish: { src: `${prefix}>`, dest: `${republishPrefix}>` },
   }
   const existing = yield* get(resource, () => manager.streams.info(streamName))

@@ -187,6 +187,38 @@ const make = Effect.fnUntraced(function* ({ maxAge, maxPerRoom }: Retention) {
         ;[room, seq] = [last.room, last.seq]
       }
     }),
+    get: (room, id) =>
+      Effect.andThen(
+        check(room, id),
+        Effect.map(
+          query(sql<Row>`
+            SELECT seq::text, id, body FROM armoricore_history_item
+            WHERE room = ${room}::text AND id = ${id}::text AND at > ${cutoff} AND body IS NOT NULL`),
+          ([row]) => (row === undefined ? undefined : toItem(row)),
+        ),
+      ),
+    replace: (room, id, expected, body) =>
+      Effect.andThen(
+        check(room, id, body),
+        Effect.map(
+          query(sql`
+            UPDATE armoricore_history_item SET body = ${body}::bytea
+            WHERE room = ${room}::text AND id = ${id}::text AND body = ${expected}::bytea RETURNING id`),
+          (rows) => rows.length > 0,
+        ),
+      ),
+    count: (room, after, limit) =>
+      Effect.andThen(
+        check(room),
+        Effect.map(
+          query(sql<{ readonly count: string }>`
+            SELECT COUNT(*)::text AS count FROM (
+              SELECT 1 FROM armoricore_history_item WHERE room = ${room}::text AND at > ${cutoff}
+              AND body IS NOT NULL AND seq > ${String(after)}::text::bigint LIMIT ${String(limit)}::text::bigint
+            ) AS counted`),
+          ([row]) => Number(row?.count ?? 0),
+        ),
+      ),
     setup: Effect.gen(function* () {
       const [found] = yield* query(sql<{ readonly there: boolean }>`
         SELECT to_regclass('armoricore_history_room') IS NOT NULL AND to_regclass('armoricore_history_item') IS NOT NULL AS there`)

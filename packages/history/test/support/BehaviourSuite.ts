@@ -6,6 +6,7 @@ import {
   History,
   maxBodyBytes,
   type PageRequest,
+  update,
 } from "@armoricore/history/History"
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect, type Layer, Queue, Schedule } from "effect"
@@ -280,6 +281,67 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         assert.isTrue((yield* read(room, seqs[0])).complete)
         assert.deepStrictEqual(yield* append(room, "m1", bytes("again")), { _tag: "Removed" })
         assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m2"])
+      }),
+    )
+
+    it.effect("replaces the body of an item in its place", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const { get, read: readRoom, remove, replace } = yield* History
+        const seqs = yield* fill(room, 0, 4)
+        assert.deepStrictEqual(yield* get(room, "m1"), { seq: seqs[1] ?? 0, id: "m1", body: bytes("m1") })
+        assert.isUndefined(yield* get(room, "never"))
+        assert.isTrue(yield* replace(room, "m1", bytes("m1"), bytes("second")))
+        // Compared with the body before the last replacement.
+        assert.isFalse(yield* replace(room, "m1", bytes("m1"), bytes("lost")))
+        assert.isTrue(yield* replace(room, "m1", bytes("second"), bytes("third")))
+        assert.isFalse(yield* replace(room, "never", bytes("m1"), bytes("lost")))
+        const bodies = (page: PageRequest) =>
+          Effect.map(readRoom(room, page), ({ items }) => items.map(({ seq, body }) => [seq, text(body)]))
+        const expected = seqs.map((seq, index) => [seq, index === 1 ? "third" : `m${index}`])
+        assert.deepStrictEqual(yield* bodies({ limit: 10 }), expected)
+        assert.deepStrictEqual(yield* bodies({ after: seqs[0] ?? 0, limit: 2 }), expected.slice(1, 3))
+        assert.deepStrictEqual(yield* bodies({ before: seqs[2] ?? 0, limit: 1 }), expected.slice(1, 2))
+        assert.deepStrictEqual(text((yield* get(room, "m1"))?.body ?? bytes("")), "third")
+        const again = yield* say(room, "m1")
+        assert.deepStrictEqual([again.fresh, text(again.item.body)], [false, "third"])
+        // The limit of the page counts the replaced body.
+        assert.isTrue(yield* replace(room, "m1", bytes("third"), bytes("x".repeat(100))))
+        assert.deepStrictEqual((yield* readPage(room, { after: 0, limit: 10, maxBytes: 50 })).ids, ["m0"])
+        assert.isTrue(yield* remove(room, "m1"))
+        assert.isUndefined(yield* get(room, "m1"))
+        assert.isFalse(yield* replace(room, "m1", bytes("third"), bytes("lost")))
+        assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m2", "m3"])
+      }),
+    )
+
+    it.effect("loses no change when many change an item at once", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const history = yield* History
+        yield* say(room, "counter", "0")
+        const increment = update(history, room, "counter", ({ body }) =>
+          Effect.succeed(bytes(String(Number(text(body)) + 1))),
+        )
+        yield* Effect.all(
+          Array.from({ length: 8 }, () => increment),
+          { concurrency: "unbounded" },
+        )
+        assert.strictEqual(text((yield* history.get(room, "counter"))?.body ?? bytes("")), "8")
+      }),
+    )
+
+    it.effect("counts the items after a `seq`, without removed ones", () =>
+      Effect.gen(function* () {
+        const room = yield* fresh
+        const { count, remove } = yield* History
+        assert.strictEqual(yield* count(room, 0, 100), 0)
+        const seqs = yield* fill(room, 0, 6)
+        yield* remove(room, "m4")
+        assert.strictEqual(yield* count(room, 0, 100), 5)
+        assert.strictEqual(yield* count(room, seqs[2] ?? 0, 100), 2)
+        assert.strictEqual(yield* count(room, seqs[5] ?? 0, 100), 0)
+        assert.strictEqual(yield* count(room, 0, 3), 3)
       }),
     )
 

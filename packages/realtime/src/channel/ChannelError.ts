@@ -12,7 +12,10 @@ const ownReasons = {
   too_large: "the message is larger than `limit` bytes",
   rate_limit: "too many messages; send again after `retry_after_ms`",
   unavailable: "a dependency of the server does not respond; try again later",
-  removed: "moderation removed this message; it does not come back",
+  removed: "this message was removed; it does not come back",
+  not_found: "no message with this `id` is stored: it was removed, or it is too old",
+  edit_expired: "the author may no longer edit this message; `limit_ms` is the time for edits",
+  too_many_reactions: "the message has the most reactions or different emojis that it can have",
 } as const
 
 /** Reasons of Phoenix, spelled exactly as Phoenix sends them, because clients compare these strings. */

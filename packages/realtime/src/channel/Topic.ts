@@ -4,3 +4,11 @@ export const inbox = (userId: string): string => `inbox:${userId}`
 export const media = (mediaId: string): string => `media:${mediaId}`
 export const chatRoom = (roomId: string): string => `chat:room:${roomId}`
 export const commentStream = (streamId: string): string => `comments:stream:${streamId}`
+
+const roomPrefixes = ["chat:room:", "comments:stream:"]
+
+/** The id of a room or stream; other topics are their own id. */
+export const roomIdOf = (topic: string): string => {
+  const prefix = roomPrefixes.find((candidate) => topic.startsWith(candidate)) ?? ""
+  return topic.slice(prefix.length)
+}

@@ -2,6 +2,7 @@
  * `comments:stream:{stream_id}`: comments on a live stream, with many readers; each user may comment once a second. A
  * client that reads too slowly misses comments. `viewer_count` is sent at most once a second.
  */
+import type { Identity } from "@armoricore/auth/Identity"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import { StreamId } from "@armoricore/domain/Ids"
 import { optionalNullable, Timestamp } from "@armoricore/domain/JsonCodecs"
@@ -10,19 +11,29 @@ import * as Channel from "../channel/Channel.ts"
 import { CommentRateLimit } from "./CommentRateLimit.ts"
 import { PublishBuffer } from "../pubsub/PublishBuffer.ts"
 import { rateLimit } from "../channel/ChannelError.ts"
-import { RoomLog } from "../rooms/RoomLog.ts"
+import * as Reactors from "../rooms/Reactors.ts"
+import { type LogEntry, RoomLog } from "../rooms/RoomLog.ts"
 import { Topics } from "../pubsub/Topics.ts"
 import * as ViewerCount from "../pubsub/ViewerCount.ts"
+import * as MessageActions from "./MessageActions.ts"
 import * as MessageFields from "./MessageFields.ts"
 
-export const Comment = Schema.Struct({ ...MessageFields.messageFields, stream_id: StreamId })
+export const Comment = Schema.Struct({
+  ...MessageFields.messageFields,
+  stream_id: StreamId,
+  ...MessageActions.changedFields,
+})
 
 export const channel = Channel.make({
   topic: "comments:stream:{stream_id}",
   params: { stream_id: StreamId },
   join: {
     payload: Schema.Struct(MessageFields.replayFields),
-    reply: Schema.Struct({ comments: Schema.Array(Comment), ...MessageFields.replayReplyFields }),
+    reply: Schema.Struct({
+      comments: Schema.Array(Comment),
+      ...MessageFields.replayReplyFields,
+      ...MessageFields.changeFields,
+    }),
   },
   history: { message: Comment, fromEntry: ({ payload }) => payload },
   client: {
@@ -36,18 +47,33 @@ export const channel = Channel.make({
       reply: Comment,
       allowBackends: true,
     },
+    ...MessageActions.clientEvents(Comment),
     history: MessageFields.historyEvent(Comment),
   },
   server: {
     new_comment: { payload: Comment, droppable: true },
+    message_edited: { payload: Schema.Struct({ ...Comment.fields, rev: MessageFields.rev }) },
     comment_removed: { payload: MessageFields.Removed },
+    reactions: MessageActions.reactionsEvent,
     viewer_count: { payload: Schema.Struct({ count: Schema.Int }), droppable: true },
   },
 })
 
 const decodeComment = Schema.decodeUnknownEffect(Comment)
 
-const decodeEntries = MessageFields.entryDecoder(Comment)
+const decodeEntry = ({ payload, reactors }: LogEntry, reader: Identity) =>
+  Effect.map(Effect.orDie(decodeComment(payload)), (decoded) => {
+    const own = Reactors.own(reactors, reader.userId)
+    return own.length === 0 ? decoded : { ...decoded, own_reactions: own }
+  })
+
+const decodeShared = MessageFields.entryDecoder(Comment)
+
+/** Readers share the comments of a page in which nothing depends on them. */
+const decodeEntries = (entries: ReadonlyArray<LogEntry>, reader: Identity) =>
+  entries.every(({ reactors }) => reactors === undefined)
+    ? decodeShared(entries)
+    : Effect.forEach(entries, (entry) => decodeEntry(entry, reader))
 
 export const layer = channel.toLayer(
   Effect.gen(function* () {
@@ -63,15 +89,39 @@ export const layer = channel.toLayer(
         { droppable: true, snapshot: { topic, event: "viewer_count", payload: () => ({ count: count() }) } },
       ),
     )
+    const actions = yield* MessageActions.make<typeof Comment.Type>({
+      removedEvent: "comment_removed",
+      toMessage: decodeEntry,
+      onEdited: ({ content, id, stream_id, user_id }, { at, by }) =>
+        publishBuffer.offer("comment.edited", `${id} ${crypto.randomUUID()}`, {
+          comment_id: id,
+          stream_id,
+          user_id,
+          content,
+          timestamp: at,
+          edited_by: by,
+        }),
+      onRemoved: ({ id, stream_id, user_id }, { at, by, reason }) =>
+        publishBuffer.offer("comment.removed", id, {
+          comment_id: id,
+          stream_id,
+          user_id,
+          reason,
+          timestamp: at,
+          removed_by: by,
+        }),
+    })
     return channel.handlers(
       Effect.fnUntraced(function* (stream, request) {
         const replay = yield* roomLog.replay(stream.topic, request, yield* stream.awaitCapacity)
-        const comments = yield* decodeEntries(replay.entries)
+        const comments = yield* decodeEntries(replay.entries, stream.identity)
         yield* viewers.update(stream.topic)
-        return { reply: { comments, ...MessageFields.replayReply(replay) }, upToSeq: replay.upToSeq }
+        const reply = { comments, ...MessageFields.replayReply(replay), ...MessageFields.changesOf(replay) }
+        return { reply, upToSeq: replay.upToSeq }
       }),
       {
         on: {
+          ...actions,
           // Uninterruptible: a comment that other clients received must also reach the bus, where moderation reads it, even
           // if the sender disconnects now.
           new_comment: Effect.fnUntraced(function* (stream, { content, timestamp, client_id }) {
@@ -98,8 +148,9 @@ export const layer = channel.toLayer(
             return comment
           }, Effect.uninterruptible),
           history: Effect.fnUntraced(function* (stream, request) {
-            const { entries, ...page } = yield* roomLog.history(stream.topic, request, yield* stream.awaitCapacity)
-            return { messages: yield* decodeEntries(entries), ...page }
+            const page = yield* roomLog.history(stream.topic, request, yield* stream.awaitCapacity)
+            const messages = yield* decodeEntries(page.entries, stream.identity)
+            return { messages, ...MessageFields.pageReply(page) }
           }),
         },
         leave: (stream) => viewers.update(stream.topic),

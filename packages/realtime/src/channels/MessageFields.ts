@@ -1,9 +1,15 @@
 /** The fields that chat messages and comments share. */
-import { UserId } from "@armoricore/domain/Ids"
-import { NonNegativeIntFromJson, optionalNullable, PositiveIntFromJson, Timestamp } from "@armoricore/domain/JsonCodecs"
+import { MediaId, UserId } from "@armoricore/domain/Ids"
+import {
+  Metadata,
+  NonNegativeIntFromJson,
+  optionalNullable,
+  PositiveIntFromJson,
+  Timestamp,
+} from "@armoricore/domain/JsonCodecs"
 import { isBlank } from "@armoricore/domain/VisibleText"
 import { Effect, Schema } from "effect"
-import type { LogEntry, Replay } from "../rooms/RoomLog.ts"
+import type { LogEntry, LogPage, Replay } from "../rooms/RoomLog.ts"
 
 const maxCharacters = 4000
 
@@ -27,6 +33,8 @@ export const ClientId = Schema.String.check(Schema.isMinLength(1), Schema.isMaxL
 /** A join replays the oldest messages after `since`, or the `last` messages. */
 export const replayFields = {
   since: optionalNullable(NonNegativeIntFromJson),
+  /** With `since`: the last `rev` that the client received; the reply has the later changes of messages. */
+  rev: optionalNullable(NonNegativeIntFromJson),
   last: optionalNullable(NonNegativeIntFromJson),
 }
 
@@ -40,11 +48,32 @@ export const replayReplyFields = {
   next: Schema.optionalKey(Schema.Int),
 }
 
+/** An edit, a removal or new counts of reactions: the event that members received, and its payload. */
+export const Change = Schema.Struct({
+  event: Schema.String,
+  payload: Schema.Record(Schema.String, Schema.Unknown),
+})
+
+/** Beside the messages of a join reply, of a topic whose messages can change. */
+export const changeFields = {
+  /** Changes of earlier messages, ascending by the `rev` of their payloads. Absent if the reply has no change. */
+  changes: Schema.optionalKey(Schema.Array(Change)),
+  /** The reply includes every change up to it; the client passes it when it joins again. Absent before the first change. */
+  rev: Schema.optionalKey(Schema.Int),
+}
+
+export const changesOf = ({ changes, rev }: Pick<Replay, "changes" | "rev">) => ({
+  ...(changes.length === 0 ? {} : { changes: changes.map(({ event, payload }) => ({ event, payload })) }),
+  ...(rev === 0 ? {} : { rev }),
+})
+
 /** `history {before | after, limit?}`: one page, without either the latest messages. */
 export const historyEvent = <M extends Schema.Codec<unknown, unknown>>(message: M) => ({
   payload: Schema.Struct({
     before: optionalNullable(NonNegativeIntFromJson),
     after: optionalNullable(NonNegativeIntFromJson),
+    /** With `after`: the page also has the changes after this `rev`. */
+    rev: optionalNullable(NonNegativeIntFromJson),
     /** Default 50, at most 1,000. */
     limit: optionalNullable(PositiveIntFromJson),
   }).check(
@@ -59,8 +88,16 @@ export const historyEvent = <M extends Schema.Codec<unknown, unknown>>(message: 
     more: Schema.Boolean,
     /** False: a message between `after` and the page is no longer stored. Always true without `after`. */
     recovered: Schema.Boolean,
+    ...changeFields,
   }),
   allowGuests: true,
+})
+
+/** The reply to `history`, without its messages. */
+export const pageReply = ({ changes, more, recovered, rev }: LogPage) => ({
+  more,
+  recovered,
+  ...changesOf({ changes, rev }),
 })
 
 /** The reply to a join, without its messages. */
@@ -97,7 +134,48 @@ export const messageFields = {
   timestamp: Timestamp,
 }
 
-/** Moderation removed the message; clients delete it. */
-export const Removed = Schema.Struct({ id: Schema.String, reason: Schema.String })
+/** The position of a change in the change log of its topic. */
+export const rev = Schema.Int
+
+/** Clients delete the message. `reason`: `author`, `moderator`, or the reasons of moderation. */
+export const Removed = Schema.Struct({ id: Schema.String, reason: Schema.String, rev })
+
+export const MessageId = Schema.String.check(
+  Schema.isPattern(/^[\x21-\x7e]{1,128}$/, { expected: "the id of a message: 1 to 128 visible ASCII characters" }),
+)
+
+/** An emoji, or the name of one such as `:party:`. */
+export const Emoji = Schema.String.check(
+  Schema.makeFilter((text: string) =>
+    /^[^\s\p{Cc}\p{Cs}]{1,32}$/u.test(text) && !isBlank(text)
+      ? undefined
+      : "it must have 1 to 32 characters without white space",
+  ),
+)
+
+/** By emoji. */
+export const Counts = Schema.Record(Schema.String, Schema.Int)
+
+const maxMetadataBytes = 4096
+
+const SmallMetadata = Metadata.check(
+  Schema.makeFilter((value: unknown) =>
+    Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes
+      ? undefined
+      : `it is too large: send at most ${maxMetadataBytes} bytes of JSON`,
+  ),
+)
+
+const listOf = <S extends Schema.Constraint>(schema: S, max: number) =>
+  Schema.Array(schema).check(Schema.isMaxLength(max, { expected: `at most ${max} items` }))
+
+/** Optional fields of a message. */
+export const newMessageFields = {
+  reply_to: optionalNullable(MessageId),
+  /** Users who receive `mentioned` on `user:{user_id}`. */
+  mentions: optionalNullable(listOf(UserId, 20)),
+  metadata: optionalNullable(SmallMetadata),
+  attachments: optionalNullable(listOf(MediaId, 10)),
+}
 
 export const Empty = Schema.Struct({})

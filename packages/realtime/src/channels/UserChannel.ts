@@ -1,13 +1,14 @@
 /**
- * `user:{user_id}`: the events of one user's jobs and notifications. `JoinPolicy` admits only that user. Results are
+ * `user:{user_id}`: the events of one user's jobs and notifications, mentions, and counts of unread messages. `JoinPolicy` admits only that user. Results are
  * stored, so that a join replays those that the user missed; progress is not stored and has no `seq`.
  */
 import { UserId } from "@armoricore/domain/Ids"
+import { Timestamp } from "@armoricore/domain/JsonCodecs"
 import { Effect, Schema } from "effect"
 import * as Channel from "../channel/Channel.ts"
 import * as JobEvents from "../pubsub/JobEvents.ts"
 import { RoomLog } from "../rooms/RoomLog.ts"
-import { historyEvent, replayFields, replayReply, replayReplyFields } from "./MessageFields.ts"
+import { historyEvent, pageReply, replayFields, replayReply, replayReplyFields } from "./MessageFields.ts"
 
 /** A stored event, with the payload that connected clients received. */
 export const StoredEvent = Schema.Struct({
@@ -15,6 +16,21 @@ export const StoredEvent = Schema.Struct({
   seq: Schema.Int,
   payload: Schema.Record(Schema.String, Schema.Unknown),
 })
+
+/** A message mentions this user. `seq` is the position in the history of this topic, `message_seq` the one in the room. */
+const Mentioned = Schema.Struct({
+  topic: Schema.String,
+  room_id: Schema.String,
+  message_id: Schema.String,
+  message_seq: Schema.Int,
+  /** The author of the message. */
+  user_id: UserId,
+  timestamp: Timestamp,
+  seq: Schema.Int,
+})
+
+/** Unread messages of a room, counted up to 1,000. */
+const Unread = Schema.Struct({ topic: Schema.String, room_id: Schema.String, count: Schema.Int })
 
 export const channel = Channel.make({
   topic: "user:{user_id}",
@@ -25,7 +41,7 @@ export const channel = Channel.make({
   },
   history: { message: StoredEvent, fromEntry: (entry) => entry },
   client: { history: historyEvent(StoredEvent) },
-  server: JobEvents.userEvents,
+  server: { ...JobEvents.userEvents, mentioned: { payload: Mentioned }, unread: { payload: Unread, droppable: true } },
 })
 
 export const layer = channel.toLayer(
@@ -39,8 +55,8 @@ export const layer = channel.toLayer(
       {
         on: {
           history: Effect.fnUntraced(function* (user, request) {
-            const { entries, ...page } = yield* roomLog.history(user.topic, request, yield* user.awaitCapacity)
-            return { messages: entries, ...page }
+            const page = yield* roomLog.history(user.topic, request, yield* user.awaitCapacity)
+            return { messages: page.entries, ...pageReply(page) }
           }),
         },
       },

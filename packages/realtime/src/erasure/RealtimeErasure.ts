@@ -11,7 +11,8 @@ import { type ErasureStore, FurtherStores } from "@armoricore/worker/erasure/Era
 import { Effect } from "effect"
 import { RealtimeAdmin } from "../admin/RealtimeAdmin.ts"
 import * as Topic from "../channel/Topic.ts"
-import { Topics } from "../pubsub/Topics.ts"
+import { MessageChanges, type Removal } from "../rooms/MessageChanges.ts"
+import { ReadState } from "../rooms/ReadState.ts"
 import { payloadOf } from "../rooms/RoomEntry.ts"
 
 /** More items than an inbox has. */
@@ -27,7 +28,8 @@ const removalEvents: ReadonlyArray<readonly [topic: RegExp, event: string]> = [
 
 export const makeStores = Effect.gen(function* () {
   const history = yield* History
-  const topics = yield* Topics
+  const changes = yield* MessageChanges
+  const readState = yield* ReadState
   const admin = yield* RealtimeAdmin
   const inboxes = yield* UserInbox
   const registry = yield* UserDevices
@@ -41,6 +43,10 @@ export const makeStores = Effect.gen(function* () {
     }),
   }
 
+  /** Only an append fails with a ChannelError, and only where the notice itself was removed. */
+  const announceRemoval = (room: string, removal: Removal) =>
+    Effect.catchTag(changes.remove(room, removal), "ChannelError", () => Effect.succeed(false))
+
   const messages: ErasureStore = {
     name: "messages",
     erase: Effect.fn("RealtimeErasure.messages")(function* ({ userId }) {
@@ -49,11 +55,13 @@ export const makeStores = Effect.gen(function* () {
       for (const { id, room } of removed) {
         const event = removalEvents.find(([topic]) => room !== undefined && topic.test(room))?.[1]
         if (room !== undefined && event !== undefined)
-          yield* topics.broadcast(room, event, { id, reason: removalReason })
+          yield* announceRemoval(room, { event, id, reason: removalReason })
       }
       return removed.length
     }),
   }
+
+  const reads: ErasureStore = { name: "read_state", erase: ({ userId }) => readState.forget(userId) }
 
   const inbox: ErasureStore = {
     name: "inbox",
@@ -77,6 +85,7 @@ export const makeStores = Effect.gen(function* () {
   return [
     sockets,
     messages,
+    reads,
     inbox,
     devices,
     ...(yield* BusErasure.makeStores),

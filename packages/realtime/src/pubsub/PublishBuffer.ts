@@ -15,7 +15,11 @@ import { Clock, Context, Effect, Latch, Layer } from "effect"
 /** The events that realtime publishes. */
 export const publishedTypes = [
   "chat.message",
+  "chat.edited",
+  "chat.removed",
   "comment.created",
+  "comment.edited",
+  "comment.removed",
   "presence.update",
 ] as const satisfies ReadonlyArray<EventType>
 export type PublishedType = (typeof publishedTypes)[number]

@@ -1,7 +1,7 @@
 /**
  * The durable consumers of realtime; one node handles each event. A user's job events are appended to that user's history,
  * which delivers them to the sockets; in-app items go to the user's inbox; a rejected token leaves the registry of devices;
- * moderation removes messages from the history and broadcasts the removal. All handlers are idempotent: history and inbox
+ * moderation removes messages from the history and announces the removal. All handlers are idempotent: history and inbox
  * store an id once, and a second removal changes nothing.
  */
 import type { RealtimeAdmin } from "../admin/RealtimeAdmin.ts"
@@ -18,12 +18,14 @@ import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserInbox } from "@armoricore/state/UserInbox"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
+import { emit } from "@armoricore/worker/ResultMessage"
 import * as Worker from "@armoricore/worker/Worker"
 import { Effect, Layer, RcMap, Semaphore } from "effect"
 import { framePayload, type StoredUserEventType, storedUserEventTypes } from "./JobEvents.ts"
 import type { Inboxes } from "../inbox/Inboxes.ts"
+import { MessageChanges } from "../rooms/MessageChanges.ts"
+import type { ReadState } from "../rooms/ReadState.ts"
 import { RoomLog } from "../rooms/RoomLog.ts"
-import { Topics } from "./Topics.ts"
 import * as UserRegistries from "./UserRegistries.ts"
 
 /** Events that the handlers below consume. */
@@ -36,12 +38,21 @@ export const consumedTypes: ReadonlyArray<EventType> = [
   "user.erase_requested",
 ]
 
-type Dependencies = EventBus | History | Inboxes | KeyValue | Ledger | RealtimeAdmin | RoomLog | Topics
+type Dependencies =
+  | EventBus
+  | History
+  | Inboxes
+  | KeyValue
+  | Ledger
+  | MessageChanges
+  | ReadState
+  | RealtimeAdmin
+  | RoomLog
 
 export const layer: Layer.Layer<never, TransientError | ConfigurationError, Dependencies> = Layer.effectDiscard(
   Effect.gen(function* () {
     const userLocks = yield* RcMap.make({ lookup: (_userId: string) => Semaphore.make(1) })
-    yield* Worker.run<History | Inboxes | RoomLog | Topics | UserDevices>("realtime", [
+    yield* Worker.run<History | Inboxes | MessageChanges | RoomLog | UserDevices>("realtime", [
       ...storedUserEventTypes.map((type) => storeUserEvent(type, userLocks)),
       UserRegistries.storeInboxItem(userLocks),
       UserRegistries.removeInvalidDevice,
@@ -62,7 +73,7 @@ const concurrency = 16
 const storeUserEvent = (
   type: StoredUserEventType,
   userLocks: RcMap.RcMap<string, Semaphore.Semaphore>,
-): Handler<History | RoomLog> => {
+): Handler<History | MessageChanges | RoomLog> => {
   const handler = on(type, {
     concurrency,
     // The history stores an event id once.
@@ -106,11 +117,11 @@ const appendUserEvent = Effect.fnUntraced(function* (
     yield* RealtimeErasure.removeMediaEvents(payload.user_id, event.payload.media_id, event_id)
 }, Effect.scoped)
 
-const applyModeration: Handler<RoomLog | Topics> = on("moderation.flagged", {
+const applyModeration: Handler<MessageChanges | RoomLog> = on("moderation.flagged", {
   concurrency,
-  handle: Effect.fnUntraced(function* ({ payload: { target, reasons, action } }) {
+  handle: Effect.fnUntraced(function* ({ timestamp, payload: { target, reasons, action } }) {
     if (action !== "remove") return []
-    const { kind, id, room_id, stream_id } = target
+    const { kind, id, room_id, stream_id, user_id } = target
     const room = kind === "chat" ? room_id : stream_id
     if (room === undefined) {
       const message = `cannot remove a ${kind} message: target.${kind === "chat" ? "room_id" : "stream_id"} is missing`
@@ -118,11 +129,17 @@ const applyModeration: Handler<RoomLog | Topics> = on("moderation.flagged", {
     }
     const topic = kind === "chat" ? Topic.chatRoom(room) : Topic.commentStream(room)
     const eventName = kind === "chat" ? "message_removed" : "comment_removed"
-    const roomLog = yield* RoomLog
-    const topics = yield* Topics
-    yield* roomLog.remove(topic, id)
-    yield* topics.broadcast(topic, eventName, { id, reason: reasons.join(", ") })
-    return []
+    const changes = yield* MessageChanges
+    yield* changes
+      .remove(topic, { event: eventName, id, reason: reasons.join(", ") })
+      // Only an append fails with a ChannelError, and only where the notice itself was removed.
+      .pipe(Effect.catchTag("ChannelError", () => Effect.void))
+    const removal = { user_id, reason: reasons.join(", "), timestamp }
+    return [
+      kind === "chat"
+        ? emit("chat.removed", { ...removal, message_id: id, room_id: room })
+        : emit("comment.removed", { ...removal, comment_id: id, stream_id: room }),
+    ]
   }),
   onFailure: () => [],
 })

@@ -1,13 +1,16 @@
 /**
- * Emits at most once a second per key: at once after a quiet second, then at the end of every second with a trigger.
+ * Emits at most once per interval and key: at once after a quiet interval, then at the end of every interval with a trigger.
  */
-import { Effect, FiberMap, type Scope } from "effect"
+import { type Duration, Effect, FiberMap, type Scope } from "effect"
 
 export interface Throttle {
   readonly trigger: (key: string) => Effect.Effect<void>
 }
 
-export const make = (emit: (key: string) => Effect.Effect<void>): Effect.Effect<Throttle, never, Scope.Scope> =>
+export const make = (
+  emit: (key: string) => Effect.Effect<void>,
+  interval: Duration.Input = "1 second",
+): Effect.Effect<Throttle, never, Scope.Scope> =>
   Effect.gen(function* () {
     const running = yield* FiberMap.make<string>()
     const changed = new Set<string>()
@@ -15,7 +18,7 @@ export const make = (emit: (key: string) => Effect.Effect<void>): Effect.Effect<
     const run = Effect.fnUntraced(function* (key: string) {
       while (changed.delete(key)) {
         yield* emit(key)
-        yield* Effect.sleep("1 second")
+        yield* Effect.sleep(interval)
       }
     })
     return {

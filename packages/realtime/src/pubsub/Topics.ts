@@ -19,6 +19,8 @@ export class Broadcast {
   /** The position in the topic's history, if it is stored there. */
   readonly seq: number | undefined
   readonly snapshot: StateSnapshot | undefined
+  /** A member that lost it gets it when it joins again. */
+  readonly isReplayed: boolean
   #v1: OutgoingFrame | undefined
   #v2: OutgoingFrame | undefined
 
@@ -29,6 +31,7 @@ export class Broadcast {
     this.droppable = options?.droppable === true
     this.seq = options?.seq
     this.snapshot = options?.snapshot
+    this.isReplayed = options?.isReplayed ?? this.seq !== undefined
   }
 
   frame(serializer: Serializer): OutgoingFrame {
@@ -39,7 +42,7 @@ export class Broadcast {
 
   #encode(serializer: Serializer): OutgoingFrame {
     const body = serializer.broadcast(this.topic, this.event, this.payload)
-    const replayableTopic = this.seq === undefined || this.droppable ? undefined : this.topic
+    const replayableTopic = !this.isReplayed || this.droppable ? undefined : this.topic
     return new OutgoingFrame(body, this.droppable, this.snapshot, replayableTopic)
   }
 }
@@ -51,6 +54,8 @@ export interface BroadcastOptions {
   readonly snapshot?: StateSnapshot
   /** The position in the topic's history. A member whose join reply includes it does not receive it again. */
   readonly seq?: number
+  /** A member that lost it gets it when it joins again. Default: whether it has a `seq`. */
+  readonly isReplayed?: boolean
   /** Excluded from the delivery. */
   readonly except?: Subscriber
   /** Only for the subscribers of this subtopic. */

@@ -29,6 +29,8 @@ export interface OutageBuffer {
   readonly remove: (topic: string, id: string) => boolean
   /** Records a number of the topic: the next provisional number is higher. */
   readonly noteSequence: (topic: string, seq: number) => void
+  /** The highest noted number; `undefined` if none is. Other nodes may have appended higher ones. */
+  readonly highestSeq: (topic: string) => number | undefined
 }
 
 /** Entries of all topics together, some 10 MB of short messages. */
@@ -54,7 +56,7 @@ export const make = (
     let count = 0
 
     const noteSequence = (topic: string, seq: number): void => {
-      if (seq <= (highestSeq.get(topic) ?? 0)) return
+      if (seq <= (highestSeq.get(topic) ?? -1)) return
       if (highestSeq.size >= maxTrackedTopics && !highestSeq.has(topic)) {
         for (const other of highestSeq.keys())
           if (!hasSubscribers(other) && !topics.has(other)) highestSeq.delete(other)
@@ -135,5 +137,6 @@ export const make = (
         return true
       },
       noteSequence,
+      highestSeq: (topic) => highestSeq.get(topic),
     }
   })

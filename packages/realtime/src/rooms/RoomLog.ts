@@ -6,28 +6,50 @@
  * With several nodes, the history itself publishes each append to every node with members of the topic
  * (`RoomSubscriptions`). Only entries that are buffered during an outage of the history are broadcast by this node.
  *
+ * A topic with messages that can change has a second log, its change log (`ChangeLog`), which takes the same paths.
+ *
  * Appends of one topic run in batches: the entries that arrived during the previous batch, and in the same poll phase of the
- * event loop, are appended concurrently, sorted by the `seq` that they got, and broadcast. An idle topic has no batch, no fiber and no memory.
+ * event loop, are appended concurrently, sorted by the `seq` that they got, and broadcast. An idle topic has no batch, no
+ * fiber and no memory.
  */
-import {
-  type AppendResult,
-  History,
-  type HistoryItem,
-  type HistoryPage,
-  type PageRequest,
-} from "@armoricore/history/History"
+import { type AppendResult, History, type HistoryItem, update } from "@armoricore/history/History"
 import type { PortError } from "@armoricore/domain/Errors"
 import { Context, Deferred, Effect, Exit, FiberSet, Layer } from "effect"
-import { ChannelError } from "../channel/ChannelError.ts"
+import { ChannelError, unavailable } from "../channel/ChannelError.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { Topics } from "../pubsub/Topics.ts"
+import * as ChangeLog from "./ChangeLog.ts"
 import * as CoalescedReads from "./CoalescedReads.ts"
 import { InFlightAppends } from "./InFlightAppends.ts"
 import * as OutageBuffer from "./OutageBuffer.ts"
-import { decode, decodeRaw, encode, type LogEntry } from "./RoomEntry.ts"
+import {
+  decode,
+  decodeRaw,
+  decodeStored,
+  encode,
+  type LogEntry,
+  type PositionField,
+  type StoredEntry,
+} from "./RoomEntry.ts"
+import {
+  bytesOf,
+  defaultReplayLimit,
+  type HistoryRequest,
+  type LogPage,
+  maxPageEntries,
+  noChanges,
+  pageOf,
+  readChanges,
+  readReplay,
+  type Replay,
+  type ReplayRequest,
+  type Stores,
+} from "./Replays.ts"
 import * as RoomSubscriptions from "./RoomSubscriptions.ts"
 
-export type { LogEntry } from "./RoomEntry.ts"
+export { defaultReplayLimit, maxPageEntries } from "./Replays.ts"
+export type { HistoryRequest, LogPage, Replay, ReplayRequest } from "./Replays.ts"
+export type { LogEntry, StoredEntry } from "./RoomEntry.ts"
 
 export interface AppendedEntry extends LogEntry {
   /** False: the topic had this id already. `payload` is the stored one, and nothing was broadcast. */
@@ -44,42 +66,6 @@ export interface NewEntry {
   readonly droppable?: boolean
 }
 
-export interface ReplayRequest {
-  /** The last `seq` that the client received. */
-  readonly since?: number | undefined
-  /** Maximum number of entries. */
-  readonly last?: number | undefined
-}
-
-export interface HistoryRequest {
-  /** The latest entries before this `seq`. Without `before` and `after`: the latest entries. */
-  readonly before?: number | undefined
-  /** The oldest entries after this `seq`. */
-  readonly after?: number | undefined
-  /** Maximum number of entries; at most {@link maxPageEntries}. */
-  readonly limit?: number | undefined
-}
-
-export interface LogPage {
-  /** Ascending. */
-  readonly entries: ReadonlyArray<LogEntry>
-  /** Stored entries follow the page: later ones after a request with `after`, otherwise earlier ones. */
-  readonly more: boolean
-  /** False: an entry between `after` (in a replay `since`) and the page is no longer stored. Always true without `after`. */
-  readonly recovered: boolean
-}
-
-/**
- * With `since` the oldest entries after it, otherwise the latest entries. `recovered` is also false while the history is
- * unavailable.
- */
-export interface Replay extends LogPage {
-  /** With `more`: where the next page begins; `after` of the next request with `since`, otherwise its `before`. */
-  readonly next: number | undefined
-  /** For the `upToSeq` of a join. */
-  readonly upToSeq: number
-}
-
 export class RoomLog extends Context.Service<
   RoomLog,
   {
@@ -89,16 +75,25 @@ export class RoomLog extends Context.Service<
     readonly replay: (topic: string, request: ReplayRequest, maxBytes: number) => Effect.Effect<Replay, PortError>
     /** A page of the history. Fails with a TransientError while the history is unavailable. */
     readonly history: (topic: string, request: HistoryRequest, maxBytes: number) => Effect.Effect<LogPage, PortError>
-    /** False if there was no such entry. The caller broadcasts the removal. */
+    /** The entry with this id; `undefined` if none is stored. */
+    readonly get: (topic: string, id: string) => Effect.Effect<LogEntry | undefined, PortError>
+    /**
+     * Changes a stored entry in its place; the caller announces the change. `change` may run several times, and returns
+     * `undefined` to leave the entry as it is. Fails with the ChannelError `not_found` if no such entry is stored.
+     */
+    readonly change: <E>(
+      topic: string,
+      id: string,
+      change: (stored: StoredEntry) => Effect.Effect<StoredEntry | undefined, E>,
+    ) => Effect.Effect<LogEntry, ChannelError | PortError | E>
+    /** False if there was no such entry. The caller announces the removal. */
     readonly remove: (topic: string, id: string) => Effect.Effect<boolean, PortError>
+    /** The `seq` of the last entry that this node knows of, 0 without any. */
+    readonly lastSeq: (topic: string) => Effect.Effect<number, PortError>
+    /** The number of entries after a `seq`, counted up to `limit`. */
+    readonly count: (topic: string, after: number, limit: number) => Effect.Effect<number, PortError>
   }
 >()("@armoricore/realtime/RoomLog") {}
-
-/** Entries of a join reply where the client requests no number. */
-export const defaultReplayLimit = 50
-
-/** The most entries of one reply. */
-export const maxPageEntries = 1000
 
 const maxBatch = 256
 
@@ -110,42 +105,76 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
     const outageBuffer = yield* OutageBuffer.make(history, (topic) => topics.subscriberCount(topic) > 0)
     const inFlight = new InFlightAppends()
 
-    const deliverAppended = (topic: string, item: HistoryItem): void => {
-      outageBuffer.noteSequence(topic, item.seq)
-      if (!inFlight.receive(topic, item)) return
-      const { event, payload, seq, droppable } = decodeRaw(item)
-      topics.deliver(topic, event, payload, { seq, droppable })
+    const deliverAppended = (room: string, item: HistoryItem): void => {
+      outageBuffer.noteSequence(room, item.seq)
+      if (!inFlight.receive(room, item)) return
+      deliver(topics, room, decodeRaw(item, positionOf(room)))
     }
     /** `undefined` on a single node, which broadcasts its own appends. */
     const subscriptions = (yield* Cluster).isClustered
-      ? yield* RoomSubscriptions.make({ topics, deliver: deliverAppended })
+      ? yield* RoomSubscriptions.make({ topics, deliver: deliverAppended, onLastSeq: outageBuffer.noteSequence })
       : undefined
 
     const stores: Stores = { history, outageBuffer, inFlight }
     const append = yield* makeBatchedAppend({ ...stores, topics, isClustered: subscriptions !== undefined })
     const coalesceReplays = yield* CoalescedReads.make<Replay, PortError>()
-    const coalescePages = yield* CoalescedReads.make<LogPage, PortError>()
+    const coalescePages = yield* CoalescedReads.make<LogPage & { readonly bytes: number }, PortError>()
+
+    /** Fails while the entry is not in the history yet, because it waits for it. */
+    const requireStored = (topic: string): Effect.Effect<void, ChannelError> =>
+      outageBuffer.has(topic) ? Effect.fail(unavailable) : Effect.void
 
     return {
       append,
-      replay: Effect.fn("RoomLog.replay")(function* (topic, { since, last }, maxBytes) {
+      replay: Effect.fn("RoomLog.replay")(function* (topic, { since, rev, last }, maxBytes) {
         // The subscription precedes the read, so no append between the two is missed.
         if (subscriptions !== undefined) yield* subscriptions.awaitReady(topic)
         const limit = Math.min(maxPageEntries, last ?? (since === undefined ? defaultReplayLimit : maxPageEntries))
-        if (limit === 0) return yield* emptyReplay(stores, topic, since)
         const page = pageOf({ after: since }, limit, maxBytes)
-        return yield* coalesceReplays(`${topic} ${since} ${limit} ${maxBytes}`, readReplay(stores, topic, page))
+        return yield* coalesceReplays(
+          `${topic} ${since} ${rev} ${limit} ${maxBytes}`,
+          readReplay(stores, topic, page, rev),
+        )
       }),
       history: Effect.fn("RoomLog.history")(function* (topic, request, maxBytes) {
         const limit = Math.min(maxPageEntries, request.limit ?? defaultReplayLimit)
         const page = pageOf(request, limit, maxBytes)
         const key = `${topic} ${request.before} ${request.after} ${limit} ${maxBytes}`
-        const read = Effect.map(history.read(topic, page), ({ complete, items, more }): LogPage => ({
-          entries: items.map(decode),
+        const read = Effect.map(history.read(topic, page), ({ complete, items, more }) => ({
+          entries: items.map((item) => decode(item)),
           more,
           recovered: complete,
+          bytes: bytesOf(items),
+          ...noChanges,
         }))
-        return yield* coalescePages(key, read)
+        const { bytes, ...found } = yield* coalescePages(key, read)
+        if (request.rev === undefined || request.after === undefined) return found
+        const { changes, complete, more, rev } = yield* readChanges(stores, topic, request.rev, maxBytes - bytes)
+        return { ...found, changes, rev, more: found.more || more, recovered: found.recovered && complete }
+      }),
+      get: Effect.fn("RoomLog.get")(function* (topic, id) {
+        const item = yield* history.get(topic, id)
+        return item === undefined ? undefined : decode(item)
+      }),
+      change: (topic, id, change) =>
+        Effect.gen(function* () {
+          yield* requireStored(topic)
+          const item = yield* update(history, topic, id, (current) =>
+            Effect.map(change(decodeStored(current)), (changed) =>
+              changed === undefined ? undefined : encode(changed),
+            ),
+          )
+          return item === undefined ? yield* notFound : decode(item)
+        }),
+      lastSeq: (topic) =>
+        Effect.suspend(() => {
+          const known = outageBuffer.highestSeq(topic)
+          return known === undefined
+            ? Effect.map(history.read(topic, { limit: 1 }), ({ items }) => items[0]?.seq ?? 0)
+            : Effect.succeed(known)
+        }),
+      count: Effect.fn("RoomLog.count")(function* (topic, after, limit) {
+        return yield* history.count(topic, after, limit)
       }),
       remove: Effect.fn("RoomLog.remove")(function* (topic, id) {
         return outageBuffer.remove(topic, id) || (yield* history.remove(topic, id))
@@ -154,10 +183,17 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
   }),
 )
 
-interface Stores {
-  readonly history: History["Service"]
-  readonly outageBuffer: OutageBuffer.OutageBuffer
-  readonly inFlight: InFlightAppends
+const positionOf = (room: string): PositionField => (ChangeLog.topicOf(room) === undefined ? "seq" : "rev")
+
+/** To the members of the topic on this node. */
+const deliver = (
+  topics: Topics["Service"],
+  room: string,
+  { event, payload, seq, droppable }: ReturnType<typeof decodeRaw>,
+): void => {
+  const changed = ChangeLog.topicOf(room)
+  if (changed === undefined) topics.deliver(room, event, payload, { seq, droppable })
+  else topics.deliver(changed, event, payload, { isReplayed: true })
 }
 
 interface PendingAppend {
@@ -205,11 +241,10 @@ const makeBatchedAppend = Effect.fnUntraced(function* (
         continue
       }
       outageBuffer.noteSequence(topic, result.item.seq)
-      const appended = decode(result.item)
+      const appended = decode(result.item, positionOf(topic))
       if (result.fresh && (!isClustered || isBuffered)) {
         inFlight.markDelivered(topic, entry.id)
-        const droppable = entry.droppable === true
-        topics.deliver(topic, appended.event, appended.payload, { seq: appended.seq, droppable })
+        deliver(topics, topic, { ...appended, droppable: entry.droppable === true })
       }
       inFlight.settle(topic, entry.id)
       yield* Deferred.succeed(done, { ...appended, fresh: result.fresh })
@@ -267,52 +302,4 @@ const storedOutcome = (result: AppendResult): AppendOutcome => ({ result, isBuff
 const seqOf = (result: AppendResult): number => (result._tag === "Appended" ? result.item.seq : 0)
 
 const removedError = new ChannelError({ reason: "removed" })
-
-const pageOf = (
-  { after, before }: Pick<HistoryRequest, "after" | "before">,
-  limit: number,
-  maxBytes: number,
-): PageRequest => {
-  const limits = { limit, maxBytes }
-  return after !== undefined ? { after, ...limits } : before !== undefined ? { before, ...limits } : limits
-}
-
-const readReplay = Effect.fnUntraced(function* (stores: Stores, topic: string, page: PageRequest) {
-  const { after: since } = page
-  const { items, more, complete } = yield* readPage(stores, topic, page)
-  const last = items.at(-1)?.seq
-  stores.outageBuffer.noteSequence(topic, Math.max(last ?? 0, complete ? (since ?? 0) : 0))
-  return {
-    entries: items.map(decode),
-    recovered: since === undefined || complete,
-    more,
-    next: !more ? undefined : since === undefined ? items[0]?.seq : last,
-    upToSeq: last ?? 0,
-  } satisfies Replay
-})
-
-/** For `last: 0`: reads one entry to know whether there are any. */
-const emptyReplay = (stores: Stores, topic: string, since: number | undefined) =>
-  Effect.map(readReplay(stores, topic, pageOf({ after: since }, 1, 1)), ({ entries, recovered }) => ({
-    entries: [],
-    recovered,
-    more: entries.length > 0,
-    next: entries[0] === undefined ? undefined : (since ?? entries[0].seq + 1),
-    upToSeq: since ?? 0,
-  }))
-
-/** A page of the history; during an outage the topic's buffered entries, or an empty page. */
-const readPage = (
-  { history, outageBuffer }: Stores,
-  topic: string,
-  page: PageRequest,
-): Effect.Effect<HistoryPage, PortError> =>
-  outageBuffer.has(topic)
-    ? Effect.sync(() => ({ items: outageBuffer.entriesOf(topic).slice(-page.limit), more: false, complete: false }))
-    : Effect.catchTag(history.read(topic, page), "TransientError", (error) =>
-        Effect.as(Effect.logWarning(`joined ${topic} without history: ${error.message}`), {
-          items: [],
-          more: false,
-          complete: false,
-        }),
-      )
+const notFound = new ChannelError({ reason: "not_found" })

@@ -8,6 +8,7 @@ import { Effect, Latch, Schedule, Semaphore } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
 import * as TopicSubscriptions from "../cluster/TopicSubscriptions.ts"
 import type { Topics } from "../pubsub/Topics.ts"
+import * as ChangeLog from "./ChangeLog.ts"
 import { ReorderBuffer } from "./ReorderBuffer.ts"
 
 export interface RoomSubscriptions {
@@ -24,7 +25,9 @@ const retryInterval = "1 second"
 
 export const make = Effect.fnUntraced(function* (options: {
   readonly topics: Topics["Service"]
-  readonly deliver: (topic: string, item: HistoryItem) => void
+  readonly deliver: (room: string, item: HistoryItem) => void
+  /** The last item of a room when its subscription became ready, 0 without any. */
+  readonly onLastSeq: (room: string, seq: number) => void
 }) {
   const { topics } = options
   const history = yield* History
@@ -35,18 +38,18 @@ export const make = Effect.fnUntraced(function* (options: {
   /** Topics with a member that joined before the subscription was ready. */
   const joinedBeforeReady = new Set<string>()
 
-  const deliverAll = (topic: string, items: ReadonlyArray<HistoryItem>): void => {
-    for (const item of items) options.deliver(topic, item)
+  const deliverAll = (room: string, items: ReadonlyArray<HistoryItem>): void => {
+    for (const item of items) options.deliver(room, item)
   }
 
-  const readWithRetry = (topic: string, page: PageRequest) =>
-    readPermits.withPermit(history.read(topic, page)).pipe(
-      Effect.tapError((error) => Effect.logDebug(`cannot read the history of ${topic}; retrying`, error)),
+  const readWithRetry = (room: string, page: PageRequest) =>
+    readPermits.withPermit(history.read(room, page)).pipe(
+      Effect.tapError((error) => Effect.logDebug(`cannot read the history of ${room}; retrying`, error)),
       Effect.retry({ while: (error) => error._tag === "TransientError", schedule: Schedule.spaced(retryInterval) }),
     )
 
-  /** The subscription lives as long as the scope. */
-  const acquire = Effect.fnUntraced(function* (topic: string) {
+  /** Subscribes to one room of the topic, its messages or its change log, as long as the scope. */
+  const subscribe = Effect.fnUntraced(function* (topic: string, room: string) {
     const reorderBuffer = new ReorderBuffer()
     const gapDetected = yield* Latch.make(false)
     /** False: the missing items are probably on their way. */
@@ -57,19 +60,18 @@ export const make = Effect.fnUntraced(function* (options: {
       gapDetected.openUnsafe()
     }
     const onAppend = (appended: AppendNotification) => {
-      deliverAll(topic, reorderBuffer.push(appended))
+      deliverAll(room, reorderBuffer.push(appended))
       if (reorderBuffer.hasGap) gapDetected.openUnsafe()
     }
-    yield* history.subscribe(topic, onAppend, checkGap)
+    yield* history.subscribe(room, onAppend, checkGap)
     yield* Effect.acquireRelease(
       Effect.sync(() => gapChecks.add(checkGap)),
       () => Effect.sync(() => gapChecks.delete(checkGap)),
     )
     // The subscription precedes the read: items appended between the two are in the reorder buffer.
-    const { items } = yield* readWithRetry(topic, { limit: 1 })
-    // Appends since such a join are neither in its reply nor delivered later.
-    if (joinedBeforeReady.delete(topic)) topics.reportGap(topic)
-    deliverAll(topic, reorderBuffer.start(items.at(-1)?.seq ?? 0))
+    const { items } = yield* readWithRetry(room, { limit: 1 })
+    const last = items.at(-1)?.seq ?? 0
+    options.onLastSeq(room, last)
 
     const backfillGap = Effect.gen(function* () {
       yield* gapDetected.await
@@ -79,22 +81,37 @@ export const make = Effect.fnUntraced(function* (options: {
       isGapCertain = false
       for (let more = true; more;) {
         const upTo = reorderBuffer.highestBuffered
-        const page = yield* readWithRetry(topic, { after: reorderBuffer.lastSeq ?? 0, limit: backfillPage })
+        const page = yield* readWithRetry(room, { after: reorderBuffer.lastSeq ?? 0, limit: backfillPage })
         // An empty history does not know whether it is complete.
         if (!page.complete && page.items.length > 0) {
-          yield* Effect.logInfo(`entries of ${topic} were missed and are no longer stored: its members join again`)
+          yield* Effect.logInfo(`entries of ${room} were missed and are no longer stored: its members join again`)
           topics.reportGap(topic)
         }
         more = page.more
         const readUpTo = more ? (page.items.at(-1)?.seq ?? 0) : upTo
-        deliverAll(topic, reorderBuffer.backfill(page.items, readUpTo))
+        deliverAll(room, reorderBuffer.backfill(page.items, readUpTo))
       }
     })
-    yield* Effect.forkScoped(
-      Effect.forever(
-        Effect.catch(backfillGap, (error) => Effect.logWarning(`cannot read the missed entries of ${topic}`, error)),
-      ),
-    )
+    return {
+      start: Effect.gen(function* () {
+        deliverAll(room, reorderBuffer.start(last))
+        yield* Effect.forkScoped(
+          Effect.forever(
+            Effect.catch(backfillGap, (error) => Effect.logWarning(`cannot read the missed entries of ${room}`, error)),
+          ),
+        )
+      }),
+    }
+  })
+
+  /** The subscriptions live as long as the scope. */
+  const acquire = Effect.fnUntraced(function* (topic: string) {
+    const messages = yield* subscribe(topic, topic)
+    const changes = ChangeLog.hasChanges(topic) ? yield* subscribe(topic, ChangeLog.roomOf(topic)) : undefined
+    // Appends since such a join are neither in its reply nor delivered later.
+    if (joinedBeforeReady.delete(topic)) topics.reportGap(topic)
+    yield* messages.start
+    if (changes !== undefined) yield* changes.start
   })
 
   const subscriptions = yield* TopicSubscriptions.make({ topics, acquire, isConnected: cluster.isConnected })

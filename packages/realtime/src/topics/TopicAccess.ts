@@ -59,11 +59,14 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
     const roomLog = yield* RoomLog
     const topics = yield* Topics
 
-    /** A membership without a socket: it receives nothing, and its broadcasts reach every subscriber. */
+    /**
+     * A membership without a socket: it receives nothing, and its broadcasts reach every subscriber. A backend changes any
+     * message, as a moderator does.
+     */
     const memberFor = (topic: string, params: MembershipHandle["params"], userId: string): MembershipHandle => ({
       topic,
       params,
-      identity: { userId, roles: [], expiresAt: Number.POSITIVE_INFINITY },
+      identity: { userId, roles: ["moderator"], expiresAt: Number.POSITIVE_INFINITY },
       socketId: `backend:${userId}`,
       state: undefined,
       receive: () => {},
@@ -85,8 +88,8 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
             toMessage === undefined
               ? undefined
               : Effect.fn("TopicAccess.messages")(function* (request) {
-                  const { entries, ...page } = yield* roomLog.history(topic, request, maxPageBytes)
-                  return { messages: yield* Effect.forEach(entries, toMessage), ...page }
+                  const { entries, more, recovered } = yield* roomLog.history(topic, request, maxPageBytes)
+                  return { messages: yield* Effect.forEach(entries, toMessage), more, recovered }
                 }),
           presence: hasPresence
             ? Effect.sync(() => {

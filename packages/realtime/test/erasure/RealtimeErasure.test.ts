@@ -7,23 +7,27 @@ import { UserInbox } from "@armoricore/state/UserInbox"
 import type { ErasureRequest } from "@armoricore/worker/erasure/ErasureStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { RealtimeAdmin } from "../../src/admin/RealtimeAdmin.ts"
 import * as RealtimeErasure from "../../src/erasure/RealtimeErasure.ts"
 import { Topics } from "../../src/pubsub/Topics.ts"
+import { Cluster } from "../../src/cluster/Cluster.ts"
+import * as MessageChanges from "../../src/rooms/MessageChanges.ts"
+import * as ReadState from "../../src/rooms/ReadState.ts"
 import * as RoomEntry from "../../src/rooms/RoomEntry.ts"
+import * as RoomLog from "../../src/rooms/RoomLog.ts"
 
 const admin = Layer.mock(RealtimeAdmin, {
   sockets: () => Effect.succeed({ items: [], truncated: false, unresponsive: [] }),
   ban: () => Effect.void,
 })
-const layer = Layer.mergeAll(
-  MemoryHistory.layer(),
-  MemoryBus.layer,
-  Topics.layer,
-  admin,
-  UserInbox.layer,
-  UserDevices.layer,
-).pipe(Layer.provideMerge(MemoryState.layer))
+const rooms = Layer.mergeAll(MessageChanges.layer, ReadState.layer()).pipe(
+  Layer.provideMerge(RoomLog.layer),
+  Layer.provideMerge([MemoryHistory.layer(), Topics.layer, Cluster.layerSingleNode]),
+)
+const layer = Layer.mergeAll(rooms, MemoryBus.layer, admin, UserInbox.layer, UserDevices.layer).pipe(
+  Layer.provideMerge(MemoryState.layer),
+)
 
 const append = Effect.fnUntraced(function* (room: string, id: string, payload: object) {
   const body = RoomEntry.encode({ event: "new_message", payload: { id, ...payload }, droppable: false })
@@ -53,7 +57,29 @@ describe("RealtimeErasure", () => {
       assert.deepStrictEqual(yield* idsIn("chat:room:a"), ["2"])
       assert.deepStrictEqual(yield* idsIn("comments:stream:s"), [])
       assert.deepStrictEqual(yield* idsIn("user:é:u"), [])
-      assert.deepStrictEqual(seen, [["message_removed", { id: "1", reason: "erased" }]])
+      assert.lengthOf(seen, 1)
+      const [[event, { id, reason }]] = seen as [[string, Record<string, unknown>]]
+      assert.deepStrictEqual([event, id, reason], ["message_removed", "1", "erased"])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("removes what the user has read", () =>
+    Effect.gen(function* () {
+      const { markRead, ofRoom, ofUser } = yield* ReadState.ReadState
+      const payload = { content: "x", user_id: "u2" }
+      for (const id of ["1", "2"]) yield* append("chat:room:a", id, payload)
+      yield* markRead("chat:room:a", "u1", 1e15)
+      yield* markRead("chat:room:a", "u2", 1e15)
+      // Both are written.
+      yield* TestClock.adjust("2 seconds")
+      const request = { userId: "u1", requestId: "r", requestedAt: "", publish: () => Effect.void }
+      const stores = yield* RealtimeErasure.makeStores
+      const erased = yield* Effect.all(
+        stores.filter(({ name }) => name === "read_state").map((store) => store.erase(request)),
+      )
+      assert.deepStrictEqual(erased, [1])
+      assert.deepStrictEqual(yield* ofUser("u1", 10), [])
+      assert.deepStrictEqual(Object.keys((yield* ofRoom("chat:room:a")) ?? {}), ["u2"])
     }).pipe(Effect.provide(layer)),
   )
 

@@ -56,11 +56,20 @@ const networkLink = Effect.gen(function* () {
       append: (room, id, body) => through(history.append(room, id, body)),
       read: (room, page) => through(history.read(room, page)),
       remove: (room, id) => through(history.remove(room, id)),
+      get: (room, id) => through(history.get(room, id)),
+      replace: (room, id, expected, body) => through(history.replace(room, id, expected, body)),
+      count: (room, after, limit) => through(history.count(room, after, limit)),
       subscribe: (room, onAdded, onGap) =>
         Effect.andThen(
           withGap(onGap),
           history.subscribe(room, deliverUnlessCut(onAdded), () => {}),
         ),
+    }),
+    state: (state: KeyValue["Service"]): KeyValue["Service"] => ({
+      ...state,
+      get: (bucket, key) => through(state.get(bucket, key)),
+      create: (bucket, key, value, options) => through(state.create(bucket, key, value, options)),
+      update: (bucket, key, value, revision, options) => through(state.update(bucket, key, value, revision, options)),
     }),
   }
 })
@@ -78,6 +87,7 @@ export const make = Effect.fnUntraced(function* (options: RealtimeOptions = {}) 
     const seen = shared.pipe(
       Context.add(EventBus, own.bus(Context.get(shared, EventBus))),
       Context.add(History, own.history(Context.get(shared, History))),
+      Context.add(KeyValue, own.state(Context.get(shared, KeyValue))),
     )
     const scope = yield* Effect.acquireRelease(Scope.make(), (made, exit) => Scope.close(made, exit))
     const service = Layer.fresh(serviceOf({ cluster: fastTimings, ...options })).pipe(
