@@ -2,6 +2,7 @@
 import * as AiService from "@armoricore/ai/AiService"
 import { foldConfusables } from "@armoricore/ai/moderation/Confusables"
 import { Moderator, type Options } from "@armoricore/ai/moderation/Moderator"
+import * as ModerationWorker from "@armoricore/ai/moderation/ModerationWorker"
 import * as ModerationRules from "@armoricore/ai/moderation/ModerationRules"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { event } from "@armoricore/bus/Address"
@@ -10,8 +11,10 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import * as Testing from "@armoricore/testing/Testing"
+import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
+import { layerOwnProcess } from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 
@@ -274,6 +277,32 @@ describe("a model", () => {
 })
 
 describe("the service", () => {
+  it.effect("reads no messages if neither rules nor a model moderate, and writes no ledger for rules", () =>
+    Effect.gen(function* () {
+      const consumers = Effect.fnUntraced(function* (options: Options) {
+        const services = AiService.layer().pipe(
+          Layer.provide(moderated(options)),
+          Layer.provideMerge(ConsumerRegistry.layer),
+          Layer.provide(layerOwnProcess),
+        )
+        const registry = Context.get(yield* Layer.build(services), ConsumerRegistry.ConsumerRegistry)
+        return registry.list().map(({ name }) => name)
+      })
+      assert.deepStrictEqual(
+        (yield* consumers({})).filter((name) => /chat|comment/.test(name)),
+        [],
+      )
+      assert.includeMembers([...(yield* consumers({ rules: {} }))], ["ai-chat-message", "ai-comment-created"])
+      const isIdempotent = Effect.fnUntraced(function* (options: Options) {
+        const moderator = Context.get(yield* Layer.build(moderated(options)), Moderator)
+        return ModerationWorker.handlers(moderator, 1).every(({ idempotent }) => idempotent === true)
+      })
+      assert.isTrue(yield* isIdempotent({ rules: {} }))
+      // A model is asked once for each message.
+      assert.isFalse(yield* isIdempotent({ rules: {}, model: { baseUrl: "http://127.0.0.1:1" } }))
+    }).pipe(Effect.provide(Testing.layer)),
+  )
+
   it.effect("publishes the number of messages of a flood once it has ended, also at its own end", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus

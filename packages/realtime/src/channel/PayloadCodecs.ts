@@ -26,8 +26,8 @@ const isStruct = (schema: AnyCodec): schema is AnyCodec & { readonly fields: Rea
   "fields" in schema
 
 /**
- * An encoder of replies that encodes a list once for all replies that contain it: the joins of a room that read its history
- * together get the same messages.
+ * An encoder of replies that encodes a frozen list once for all replies that contain it: the joins of a room that read its
+ * history together get the same messages. A list that is not frozen may change until the next reply.
  */
 export const replyEncoder = (schema: AnyCodec): Encode => {
   const encodeReply = encoder(schema)
@@ -46,9 +46,9 @@ export const replyEncoder = (schema: AnyCodec): Encode => {
       const lists: Record<string, Payload> = {}
       const others: Record<string, unknown> = {}
       for (const [name, value] of Object.entries(Object(reply))) {
-        const isList = Array.isArray(value)
-        if (isList) lists[name] = yield* encodeList(name, value)
-        others[name] = isList ? [] : value
+        const isShared = Array.isArray(value) && Object.isFrozen(value)
+        if (isShared) lists[name] = yield* encodeList(name, value)
+        others[name] = isShared ? [] : value
       }
       return { ...(yield* encodeReply(others)), ...lists }
     })

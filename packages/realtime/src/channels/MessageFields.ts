@@ -108,8 +108,8 @@ export const replayReply = ({ recovered, more, next }: Replay) => ({
 })
 
 /**
- * Decodes the messages of a page. The joins that read a history together share its entries, and so the messages, which are
- * decoded and encoded once for all of them.
+ * Decodes the messages of a page. The joins that read a history together share its entries, and so the messages: these are
+ * decoded once for all of them and, since the list is frozen, encoded once.
  */
 export const entryDecoder = <M extends Schema.Codec<unknown, unknown>>(message: M) => {
   const decode = Schema.decodeUnknownEffect(message)
@@ -118,9 +118,10 @@ export const entryDecoder = <M extends Schema.Codec<unknown, unknown>>(message: 
     Effect.suspend(() => {
       const known = decoded.get(entries)
       if (known !== undefined) return Effect.succeed(known)
-      return Effect.tap(Effect.orDie(Effect.forEach(entries, ({ payload }) => decode(payload))), (messages) =>
-        Effect.sync(() => decoded.set(entries, messages)),
-      )
+      return Effect.map(Effect.orDie(Effect.forEach(entries, ({ payload }) => decode(payload))), (messages) => {
+        decoded.set(entries, Object.freeze(messages))
+        return messages
+      })
     })
 }
 

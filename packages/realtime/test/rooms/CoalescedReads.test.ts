@@ -1,6 +1,8 @@
 import * as CoalescedReads from "@armoricore/realtime/rooms/CoalescedReads"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { replyEncoder } from "@armoricore/realtime/channel/PayloadCodecs"
+import { entryDecoder } from "@armoricore/realtime/channels/MessageFields"
+import { Effect, Fiber, Schema, SchemaGetter } from "effect"
 import { TestClock } from "effect/testing"
 
 describe("CoalescedReads", () => {
@@ -47,5 +49,48 @@ describe("CoalescedReads", () => {
         yield* TestClock.adjust("3 seconds")
         assert.strictEqual(yield* Fiber.join(waiting), 7)
       }),
+  )
+})
+
+describe("the messages of a shared read", () => {
+  it.effect("are decoded and encoded once for all replies, and lists that may change each time", () =>
+    Effect.gen(function* () {
+      let decoded = 0
+      let encoded = 0
+      const Counted = Schema.Struct({
+        text: Schema.String.pipe(
+          Schema.decodeTo(Schema.String, {
+            decode: SchemaGetter.transform((text: string) => {
+              decoded++
+              return text.toUpperCase()
+            }),
+            encode: SchemaGetter.transform((text: string) => {
+              encoded++
+              return text.toLowerCase()
+            }),
+          }),
+        ),
+      })
+      const entries = [1, 2].map((seq) => ({ event: "said", seq, payload: { text: `m${seq}` } }))
+      const decode = entryDecoder(Counted)
+      const encode = replyEncoder(Schema.Struct({ messages: Schema.Array(Counted), more: Schema.Boolean }))
+      for (let join = 0; join < 3; join++) {
+        const messages = yield* decode(entries)
+        assert.deepStrictEqual(messages, [{ text: "M1" }, { text: "M2" }])
+        assert.deepStrictEqual(yield* encode({ messages, more: join === 1 }), {
+          messages: [{ text: "m1" }, { text: "m2" }],
+          more: join === 1,
+        })
+      }
+      assert.deepStrictEqual([decoded, encoded], [2, 2])
+      const changing = [{ text: "A" }]
+      assert.deepStrictEqual(yield* encode({ messages: changing, more: false }), {
+        messages: [{ text: "a" }],
+        more: false,
+      })
+      changing.push({ text: "B" })
+      const both = [{ text: "a" }, { text: "b" }]
+      assert.deepStrictEqual(yield* encode({ messages: changing, more: false }), { messages: both, more: false })
+    }),
   )
 })
