@@ -144,7 +144,7 @@ const program = Effect.gen(function* () {
   const body = [
     `A room of ${subscribers}; ${writers} of them write; the best of ${rounds} rounds; in brackets, parts of raw \`ws\` that encodes each broadcast once. \`limit\` writes all frames of a turn at once. CPU of nats-server is not included.`,
     Results.markdownTable([head, ...rows]),
-    "Aim: at most 2.5 CPU s and 0.30 of raw `ws` at 8 in flight, 1.2 CPU s at 64, at most 1.1 of its CPU and 1.2 of its p99 at 20 messages/s; 0.8 CPU ms a message beyond its fan-out; 0.15 CPU ms a connection.",
+    "Aim: at most 2.5 CPU s and 0.30 of raw `ws` at 8 in flight, 1.2 CPU s at 64, at most 1.1 of its CPU and 1.2 of its p99 at 20 messages/s; 0.8 CPU ms a message beyond its fan-out; 0.15 CPU ms a connection. Raw `ws` has neither tokens nor rooms.",
   ].join("\n\n")
   yield* Results.writeSection("program", "npm run bench:program", body)
   yield* Console.log(body)
