@@ -215,13 +215,13 @@ npm start --silent -- dead-letters list`,
     command: `npm start --silent -- dead-letters replay ${letter}
 for _ in $(seq 60); do
   npm start --silent -- operator jobs --json > jobs.json
-  grep -q '"kind":"transcription".*"status":"complete' jobs.json && break
+  grep -q '"kind":"transcription".*"status":"ready"' jobs.json && break
   sleep 0.5
 done
 grep transcription jobs.json; npm start --silent -- dead-letters list`,
     folder: clone,
     env,
-    expected: /replayed[^]*complete[^]*no dead letters/,
+    expected: /replayed[^]*"status":"ready"[^]*no dead letters/,
     next: "the end",
   })
 
