@@ -228,7 +228,7 @@ grep transcription jobs.json; npm start --silent -- dead-letters list`,
   const total = done.reduce((sum, { seconds }) => sum + seconds, 0)
   const table = Results.markdownTable([
     ["step", "seconds", "the next command, and where it stands"],
-    ...done.map(({ name, next, seconds }) => [name, seconds.toFixed(1), next]),
+    ...done.map(({ name, next, seconds }) => [name, seconds.toFixed(1), next.replaceAll(`${folder}/`, "")]),
     ["together", total.toFixed(1), ""],
   ])
   yield* Console.log(`\n${table}`)
