@@ -23,7 +23,7 @@ const webFolder = new URL("../web/", import.meta.url)
 /** URL path → file. An explicit list, so no other file of the disk can be requested. */
 const files: Readonly<Record<string, URL>> = {
   "/": new URL("index.html", webFolder),
-  "/demo/vendor/hls.mjs": new URL("hls.mjs", import.meta.resolve("hls.js")),
+  "/demo/vendor/hls.mjs": new URL("hls.min.mjs", import.meta.resolve("hls.js")),
   "/demo/vendor/phoenix.mjs": new URL(import.meta.resolve("phoenix")),
   ...Object.fromEntries(
     [

@@ -292,6 +292,22 @@ describe.skipIf(isFfmpegMissing)("Output quality", () => {
       }).pipe(Effect.scoped),
     )
 
+    it.effect("a segment that does not decode is found among the others", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const upload = yield* temporary("spoiled.mp4")
+        yield* ffmpeg([...testVideo({ size: "128x72", rate: "10", seconds: 4 }), ...h264, upload])
+        const { stream } = yield* send("spoiled", upload)
+        const segment = path.join(stream, "72p/00001.m4s")
+        const bytes = yield* fs.readFile(segment)
+        yield* fs.writeFile(segment, bytes.fill(255, bytes.byteLength / 2, bytes.byteLength - 8))
+        const { faults } = yield* check(stream)
+        assert.match(faults.join("\n"), /72p\S* 00001.m4s does not decode/)
+        assert.notInclude(faults.join("\n"), "00000.m4s does not decode")
+      }).pipe(Effect.scoped),
+    )
+
     it.effect("makes an MP4 of each rendition with the requested loudness", () =>
       Effect.gen(function* () {
         const path = yield* Path.Path

@@ -11,7 +11,7 @@ import { chromium } from "playwright-core"
 const require = createRequire(import.meta.url)
 const players: Readonly<Record<string, string>> = {
   "/hls.js": require.resolve("hls.js/dist/hls.min.js"),
-  "/dash.js": require.resolve("dashjs"),
+  "/dash.js": require.resolve("dashjs/dist/modern/umd/dash.all.min.js"),
 }
 /** Released files of older series, packed: each npm package has 30 MB. */
 export const olderHls: Readonly<Record<string, string>> = {

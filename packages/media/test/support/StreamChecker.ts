@@ -2,11 +2,11 @@
  * Checks a stream like a strict player, independently of the code under test: hls-parser reads the playlists, ffprobe and a
  * separate box reader the segments. Returns one line for each fault.
  */
-import { Effect, FileSystem, Path, Schema } from "effect"
+import { Effect, FileSystem, Path } from "effect"
 import * as HLS from "hls-parser"
 import { checkDash } from "./DashChecker.ts"
 import { checkKeyFrames } from "./KeyFrameChecker.ts"
-import { run } from "./RunFfmpeg.ts"
+import { decodeFaults, type Packet, readPackets } from "./SegmentReader.ts"
 import { checkStoryboard } from "./StoryboardChecker.ts"
 
 export interface Report {
@@ -50,24 +50,22 @@ export const check = Effect.fnUntraced(function* (folder: string) {
     const init = media.segments[0]?.map?.uri
     if (init === undefined) return yield* Effect.die(new Error(`${uri} has no EXT-X-MAP`))
     const initBytes = yield* fs.readFile(path.join(base, init))
-    const segments = yield* Effect.forEach(
-      media.segments,
-      Effect.fnUntraced(function* (segment) {
-        const bytes = yield* fs.readFile(path.join(base, segment.uri))
-        const whole = path.join(base, "checked.mp4")
-        yield* fs.writeFile(whole, Buffer.concat([initBytes, bytes]))
-        const decoded = yield* run("ffmpeg", ["-v", "error", "-i", whole, "-f", "null", "-"])
-        if (decoded.code !== 0 || decoded.stderr !== "") {
-          faults.push(`${uri} ${segment.uri} does not decode: ${decoded.stderr.trim()}`)
-        }
-        const packets = yield* packetsOf(whole)
-        yield* fs.remove(whole)
-        if (segment.duration > media.targetDuration + 0.5) {
-          faults.push(`${uri} ${segment.uri} is longer than EXT-X-TARGETDURATION`)
-        }
-        return { uri: segment.uri, bytes: bytes.byteLength, seconds: segment.duration, packets }
-      }),
+    const contents = yield* Effect.forEach(media.segments, ({ uri: segment }) =>
+      Effect.map(fs.readFile(path.join(base, segment)), (bytes) => ({ uri: `${uri} ${segment}`, bytes })),
     )
+    faults.push(...(yield* decodeFaults(base, initBytes, contents)))
+    const { packets, ...size } = yield* readPackets(base, initBytes, contents)
+    const segments = media.segments.map((segment, index) => ({
+      uri: segment.uri,
+      bytes: contents[index]?.bytes.byteLength ?? 0,
+      seconds: segment.duration,
+      packets: packets[index] ?? [],
+    }))
+    for (const segment of segments) {
+      if (segment.seconds > media.targetDuration + 0.5) {
+        faults.push(`${uri} ${segment.uri} is longer than EXT-X-TARGETDURATION`)
+      }
+    }
     for (const [index, segment] of segments.entries()) {
       if (segment.packets[0]?.key !== true) faults.push(`${uri} ${segment.uri} does not begin with a key frame`)
       const first = firstTime(segment.packets)
@@ -78,7 +76,7 @@ export const check = Effect.fnUntraced(function* (folder: string) {
         faults.push(`${uri} ${segment.uri} states ${segment.seconds} s and lasts ${gap}`)
       }
     }
-    return { uri, initBytes, segments, target: media.targetDuration }
+    return { uri, initBytes, segments, target: media.targetDuration, size: `${size.width}x${size.height}` }
   })
 
   const playable = master.variants.filter(({ isIFrameOnly }) => isIFrameOnly !== true)
@@ -132,7 +130,7 @@ export const check = Effect.fnUntraced(function* (folder: string) {
     }
     const end = Math.max(...part.segments.flatMap(({ packets }) => packets.map(({ time }) => time)))
     if (keys.length < Math.floor(end / 2)) faults.push(`${variant.uri} has ${keys.length} key frames in ${end} s`)
-    const size = yield* sizeOf(part, folder)
+    const { size } = part
     if (size !== `${variant.resolution.width}x${variant.resolution.height}`) {
       faults.push(`${variant.uri} states another RESOLUTION than ${size}`)
     }
@@ -170,45 +168,9 @@ export const check = Effect.fnUntraced(function* (folder: string) {
       seconds: parts[index]?.segments.reduce((sum, { seconds }) => sum + seconds, 0) ?? 0,
     })),
   } satisfies Report
-
-  function sizeOf(part: { readonly uri: string; readonly initBytes: Uint8Array }, folder: string) {
-    return Effect.gen(function* () {
-      const file = path.join(folder, "size.mp4")
-      const segment = path.join(folder, path.dirname(part.uri), "00000.m4s")
-      yield* fs.writeFile(file, Buffer.concat([part.initBytes, yield* fs.readFile(segment)]))
-      const { stdout } = yield* run("ffprobe", [
-        "-v",
-        "error",
-        "-show_entries",
-        "stream=width,height",
-        "-of",
-        "csv=p=0:s=x",
-        file,
-      ])
-      yield* fs.remove(file)
-      return stdout.trim()
-    })
-  }
 })
-
-interface Packet {
-  readonly time: number
-  readonly key: boolean
-}
 
 const firstTime = (packets: ReadonlyArray<Packet>): number => Math.min(...packets.map(({ time }) => time))
-
-const decodePackets = Schema.decodeUnknownEffect(
-  Schema.fromJsonString(
-    Schema.Struct({ packets: Schema.Array(Schema.Struct({ pts_time: Schema.String, flags: Schema.String })) }),
-  ),
-)
-
-const packetsOf = Effect.fnUntraced(function* (file: string) {
-  const { stdout } = yield* run("ffprobe", ["-v", "error", "-show_packets", "-of", "json", file])
-  const { packets } = yield* decodePackets(stdout)
-  return packets.map(({ pts_time, flags }): Packet => ({ time: Number(pts_time), key: flags.includes("K") }))
-})
 
 /** An independent implementation of RFC 8216's peak rate: every run of 0.5 to 1.5 target durations. */
 const peakOf = (

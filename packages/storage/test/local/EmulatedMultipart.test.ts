@@ -13,8 +13,9 @@ const signer = Layer.succeed(ObjectSigner, {
   verify: () => Effect.die(new Error("nothing is signed here")),
 })
 
+/** Fails where a folder is removed during the look. */
 const filesOf = (folder: string) =>
-  Effect.promise(async () => {
+  Effect.tryPromise(async () => {
     const found = await readdir(folder, { recursive: true, withFileTypes: true })
     return found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   })

@@ -1,0 +1,66 @@
+/**
+ * The order of the test files of a run. Some packages need the cores (encodes, programs that start), others wait for
+ * servers and timers; one package after the other leaves the cores idle for minutes. Files that have a process of their
+ * own and slow ones are mixed, the longest first; then come those that share processes, one package after the other.
+ */
+import { statSync } from "node:fs"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
+
+/** Seconds of the slowest files on two cores; CONTRIBUTING.md says why they are slow. Others count by their size. */
+export const slowFiles: Readonly<Record<string, number>> = {
+  "media/test/pipeline/LongClips.test.ts": 90,
+  "media/test/packaging/OutputQuality.test.ts": 70,
+  "media/test/chunked/ChunkedEncode.test.ts": 50,
+  "armoricore/test/e2e/OperatorConsole.test.ts": 75,
+  "armoricore/test/e2e/OperatorAcrossNodes.test.ts": 65,
+  "bus/test/rabbitmq/RabbitBus.test.ts": 62,
+  "media/test/passthrough/Passthrough.test.ts": 50,
+  "media/test/pipeline/EdgeCaseInputs.test.ts": 45,
+  "armoricore/test/e2e/OperatorConsoleLoad.test.ts": 50,
+  "armoricore/test/e2e/RedactedCredentials.test.ts": 40,
+  "armoricore/test/Cli.test.ts": 40,
+  "notify/test/delivery/Greylist.test.ts": 40,
+  "notify/test/delivery/KillRecovery.test.ts": 40,
+  "realtime/test/cluster/NatsCluster.test.ts": 40,
+  "repo/packing.test.ts": 60,
+  "repo/upgrade.test.ts": 40,
+}
+
+/** How long a file of this size takes, for the order only. */
+const bytesPerSecond = 1_500
+
+const keyOf = ({ moduleId, project }: TestSpecification): string =>
+  `${project.name}/${moduleId.slice(project.config.root.length + 1)}`
+
+const secondsOf = (spec: TestSpecification): number =>
+  slowFiles[keyOf(spec)] ?? statSync(spec.moduleId).size / bytesPerSecond
+
+const longestFirst = (specs: ReadonlyArray<TestSpecification>) => specs.toSorted((a, b) => secondsOf(b) - secondsOf(a))
+
+/** Joins lists so that each is used up at the same rate, by the estimated time. */
+const mix = (lists: ReadonlyArray<ReadonlyArray<TestSpecification>>): ReadonlyArray<TestSpecification> =>
+  lists
+    .flatMap((list) => {
+      const total = list.reduce((sum, spec) => sum + secondsOf(spec), 0)
+      let before = 0
+      return longestFirst(list).map((spec) => {
+        const at = before / total
+        before += secondsOf(spec)
+        return { spec, at }
+      })
+    })
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ spec }) => spec)
+
+export class MixedSequencer extends BaseSequencer {
+  override sort(files: Array<TestSpecification>) {
+    const isMixed = (spec: TestSpecification) => spec.project.config.isolate || keyOf(spec) in slowFiles
+    const byProject = (specs: ReadonlyArray<TestSpecification>) => [
+      ...Map.groupBy(specs, ({ project }) => project.name).values(),
+    ]
+    return Promise.resolve([
+      ...mix(byProject(files.filter(isMixed))),
+      ...byProject(files.filter((spec) => !isMixed(spec))).flatMap(longestFirst),
+    ])
+  }
+}
