@@ -19,7 +19,7 @@ export const slowFiles: Readonly<Record<string, number>> = {
   "armoricore/test/e2e/OperatorConsoleLoad.test.ts": 50,
   "armoricore/test/e2e/RedactedCredentials.test.ts": 40,
   "armoricore/test/Cli.test.ts": 40,
-  "notify/test/delivery/Greylist.test.ts": 40,
+  "notify/test/delivery/MailDeferral.test.ts": 40,
   "notify/test/delivery/KillRecovery.test.ts": 40,
   "realtime/test/cluster/NatsCluster.test.ts": 40,
   "repo/packing.test.ts": 60,

@@ -2,10 +2,12 @@
  * `npm run audit`: asks the registry for advisories about the locked dependencies (`npm audit`), and fails on each that
  * docs/vulnerabilities.md does not answer. An answer is a row of its table that begins with the advisory's id.
  */
-import { execFile } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { execFile, execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { vendoredPackages } from "./vendor.ts"
 
 export interface Advisory {
   readonly id: string
@@ -65,9 +67,9 @@ export const summarize = (findings: ReadonlyArray<Advisory>, answered: ReadonlyS
 const root = fileURLToPath(new URL("..", import.meta.url))
 
 /** npm ends with 1 where it found something; what counts is its report. */
-const report = (): Promise<unknown> =>
+const report = (folder: string): Promise<unknown> =>
   new Promise((resolve, reject) => {
-    execFile("npm", ["audit", "--json"], { cwd: root, maxBuffer: 64 * 1024 ** 2 }, (_failed, stdout) => {
+    execFile("npm", ["audit", "--json"], { cwd: folder, maxBuffer: 64 * 1024 ** 2 }, (_failed, stdout) => {
       try {
         resolve(JSON.parse(stdout))
       } catch {
@@ -76,10 +78,23 @@ const report = (): Promise<unknown> =>
     })
   })
 
+/** npm takes the folders of `vendor/` for packages of this repository and asks nothing about them. */
+const vendoredReport = async (): Promise<unknown> => {
+  const folder = mkdtempSync(join(tmpdir(), "armoricore-audit-"))
+  try {
+    const dependencies = Object.fromEntries(vendoredPackages().map(({ name, version }) => [name, version]))
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ dependencies }))
+    execFileSync("npm", ["install", "--package-lock-only", "--ignore-scripts"], { cwd: folder, stdio: "ignore" })
+    return await report(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const { lines, passed } = summarize(
-      parseReport(await report()),
+      [...parseReport(await report(root)), ...parseReport(await vendoredReport())],
       answeredAdvisories(readFileSync(join(root, "docs", "vulnerabilities.md"), "utf8")),
     )
     console.log(lines.join("\n"))

@@ -35,7 +35,13 @@ const child = spawn(
   {
     cwd: root,
     stdio: "inherit",
-    env: { ...process.env, TMPDIR: folder, ARMORICORE_LEFT_OUT_FILE: leftOutFile },
+    env: {
+      ...process.env,
+      TMPDIR: folder,
+      ARMORICORE_LEFT_OUT_FILE: leftOutFile,
+      // Each process of the run loads what another has compiled.
+      NODE_COMPILE_CACHE: join(folder, "node-compile-cache"),
+    },
   },
 )
 

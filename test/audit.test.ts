@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { answeredAdvisories, parseReport, summarize } from "../scripts/audit.ts"
+import { digestOf, vendoredPackages } from "../scripts/vendor.ts"
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), "utf8")
 const answers = read("docs/vulnerabilities.md")
@@ -45,5 +46,22 @@ describe("npm run audit", () => {
     assert.isNotEmpty(rows)
     for (const [row, name = "", version = ""] of rows)
       assert.strictEqual(lock.packages[`node_modules/${name}`]?.version, version, row)
+  })
+})
+
+describe("vendor/", () => {
+  it("holds the files of the packages unchanged, in the versions that the packages ask for", () => {
+    const asked = ["package.json", "packages/demo/package.json", "packages/operator/package.json"].map((path) =>
+      read(path),
+    )
+    for (const one of vendoredPackages()) {
+      for (const [file, digest] of Object.entries(one.vendored)) {
+        assert.strictEqual(digestOf(one, file), digest, `${one.name}: ${file}; npm run vendor writes it`)
+      }
+      const version = new RegExp(`"${one.name}": "([^"]+)"`)
+      const versions = asked.flatMap((text) => version.exec(text)?.[1] ?? [])
+      assert.isNotEmpty(versions, one.name)
+      for (const other of versions) assert.strictEqual(other, one.version, one.name)
+    }
   })
 })

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { checkLink, findLinks } from "../scripts/check-links.ts"
+import { slowFiles } from "../scripts/MixedSequencer.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const documents = execFileSync("git", ["ls-files", "*.md"], { cwd: root, encoding: "utf8" }).trim().split("\n")
@@ -117,4 +118,15 @@ describe("npm scripts", () => {
       assert.isTrue(existsSync(join(root, file)), file)
     })
   }
+})
+
+describe("the slowest test files", () => {
+  const pathOf = (key: string) => (key.startsWith("repo/") ? key.replace("repo/", "test/") : `packages/${key}`)
+
+  it("exist, and CONTRIBUTING.md gives the reason of the first ten", () => {
+    for (const key of Object.keys(slowFiles)) assert.isTrue(existsSync(join(root, pathOf(key))), key)
+    const text = readFileSync(join(root, "CONTRIBUTING.md"), "utf8")
+    const slowest = Object.entries(slowFiles).toSorted(([, a], [, b]) => b - a)
+    for (const [key] of slowest.slice(0, 10)) assert.include(text, `\`${pathOf(key)}\``)
+  })
 })

@@ -10,6 +10,7 @@ import { Context, Effect, FileSystem, Layer, Path, Result, Stream } from "effect
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { createRequire } from "node:module"
 import { rareFrames, rareFramesArgs } from "./RareFrames.ts"
+import * as TrialRecord from "./TrialRecord.ts"
 
 export interface Encoder {
   /** ffmpeg's name of the encoder. */
@@ -65,12 +66,12 @@ export class FfmpegPrograms extends Context.Service<
   }
 >()("@armoricore/ffmpeg/FfmpegPrograms") {
   /** Fails with a `ConfigurationError` if no candidate passes the trial. */
-  static readonly layer = (options: ProgramOptions = {}) => Layer.effect(FfmpegPrograms, resolve(options))
+  static readonly layer = (options: ProgramOptions = {}) => Layer.effect(FfmpegPrograms, find(options))
 }
 
 /** The results of the search as lines of `armoricore doctor`. Never fails. */
 export const report = (options: ProgramOptions = {}) =>
-  Effect.map(Effect.result(resolve(options)), (result): ReadonlyArray<ReportLine> =>
+  Effect.map(Effect.result(tryPrograms(options)), (result): ReadonlyArray<ReportLine> =>
     Result.isFailure(result)
       ? [{ name: "ffmpeg", ok: false, detail: result.failure.message }]
       : [
@@ -87,7 +88,18 @@ export const report = (options: ProgramOptions = {}) =>
         ],
   )
 
-const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramOptions) {
+const find = Effect.fn("FfmpegPrograms.find")(function* (options: ProgramOptions) {
+  const { encoders = defaultEncoders, ffmpegPath = "ffmpeg", ffprobePath = "ffprobe" } = options
+  const purpose = encoders.map(({ kind, name }) => `${kind} ${name}`).join(",")
+  const trial = yield* TrialRecord.remembered([ffmpegPath, ffprobePath], purpose, tryPrograms(options))
+  return {
+    ...trial,
+    decodableCodecs: new Set(trial.decodableCodecs),
+    parentDeathSignal: yield* detectParentDeathSignal,
+  }
+})
+
+const tryPrograms = Effect.fn("FfmpegPrograms.tryPrograms")(function* (options: ProgramOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-trial-" }).pipe(
@@ -155,12 +167,12 @@ const resolve = Effect.fn("FfmpegPrograms.resolve")(function* (options: ProgramO
   const version = (yield* stdoutOf(ffmpeg, ["-hide_banner", "-version"])).split("\n")[0] ?? ""
   const toneMapping = / zscale /.test(yield* stdoutOf(ffmpeg, ["-hide_banner", "-filters"]))
   const decodableCodecs = parseDecodableCodecs(yield* stdoutOf(ffmpeg, ["-hide_banner", "-codecs"]))
-  return { ffmpeg, ffprobe, version, toneMapping, decodableCodecs, parentDeathSignal: yield* detectParentDeathSignal }
+  return { ffmpeg, ffprobe, version, toneMapping, decodableCodecs }
 }, Effect.scoped)
 
 /** Lines like ` DEV.LS h264   H.264 / AVC`, in which `D` stands for a decoder. */
-const parseDecodableCodecs = (listing: string): ReadonlySet<string> =>
-  new Set([...listing.matchAll(/^ D[A-Z.]{5} (\S+)/gm)].flatMap(([, name]) => name ?? []))
+const parseDecodableCodecs = (listing: string): ReadonlyArray<string> =>
+  [...listing.matchAll(/^ D[A-Z.]{5} (\S+)/gm)].flatMap(([, name]) => name ?? [])
 
 const trialArgs = (encoders: ReadonlyArray<Encoder>): ReadonlyArray<string> => {
   const streams = (kind: Encoder["kind"]) =>

@@ -56,6 +56,30 @@ describe("FfmpegPrograms", () => {
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
   )
 
+  it.live.skipIf(missing)("tries a program once, and again when its file changes", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const { ffmpeg } = yield* build({})
+      const counted = path.join(folder, "ffmpeg")
+      const calls = path.join(folder, "calls")
+      const script = `#!/bin/sh\necho >> ${calls}\nexec ${ffmpeg} "$@"\n`
+      yield* fs.writeFileString(counted, script)
+      yield* fs.chmod(counted, 0o755)
+      const count = Effect.map(fs.readFileString(calls), (text) => text.length)
+      const first = yield* build({ ffmpegPath: counted })
+      const once = yield* count
+      assert.deepStrictEqual(yield* build({ ffmpegPath: counted }), first)
+      assert.strictEqual(yield* count, once)
+      yield* fs.writeFileString(counted, `${script}# another version\n`)
+      yield* build({ ffmpegPath: counted })
+      assert.strictEqual(yield* count, once * 2)
+      yield* report({ ffmpegPath: counted })
+      assert.strictEqual(yield* count, once * 3)
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+  )
+
   it.live("a missing FFMPEG_PATH is an error even if another ffmpeg is on PATH", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(build({ ffmpegPath: "/nowhere/ffmpeg" }))

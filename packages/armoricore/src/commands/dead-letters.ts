@@ -6,14 +6,8 @@ import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
 import { remoteDeadLetters } from "./remote-dead-letters.ts"
 import { jsonFlag, limitFlag, printItems } from "./output.ts"
-import {
-  isRemote,
-  type OperatorApiTarget,
-  operatorApiFlags,
-  usageFailure,
-  withAdapters,
-  withSettings,
-} from "./support.ts"
+import { isRemote, type OperatorApiTarget, operatorApiFlags, usageFailure, withAdapters } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 /** With `--url` or `--context` over the operator API, otherwise directly on the bus, even when no program runs. */
 const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>

@@ -20,7 +20,8 @@ import { Settings } from "../settings/Settings.ts"
 import { selectedEngine } from "../wiring/Ai.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 import * as Adapters from "../wiring/Adapters.ts"
-import { printConsoleLink, withGracefulExit, withSettings } from "./support.ts"
+import { printConsoleLink, withGracefulExit } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 const once = Flag.Boolean("once").pipe(
   Flag.withDescription("exit after one file; 0 only if its stream was announced and fetched"),

@@ -11,7 +11,7 @@ import * as Ai from "../wiring/Ai.ts"
 import * as Adapters from "../wiring/Adapters.ts"
 import { ExitCode } from "../app/CommandErrors.ts"
 import { Settings } from "../settings/Settings.ts"
-import { withSettings } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 interface Finding {
   readonly name: string

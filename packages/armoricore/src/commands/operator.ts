@@ -8,7 +8,8 @@ import { Console, Effect, Option, Path, type Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { Contexts } from "../app/Contexts.ts"
 import { jsonFlag, limitFlag, printItems, printRow, withShownDefault } from "./output.ts"
-import { type OperatorApiTarget, operatorApiFlags, usageFailure, withOperatorApi, withSettings } from "./support.ts"
+import { type OperatorApiTarget, operatorApiFlags, usageFailure, withOperatorApi } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 const mediaId = Argument.String("media_id")
 const userId = Argument.String("user_id")

@@ -16,7 +16,8 @@ import { Settings } from "../settings/Settings.ts"
 import { workerSettings, eventSources } from "../app/Services.ts"
 import { parseDuration } from "../settings/Setting.ts"
 import { withShownDefault } from "./output.ts"
-import { withAdapters, withSettings } from "./support.ts"
+import { withAdapters } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 const type = Flag.String("type").pipe(
   Flag.withDescription("treat the file as a payload of this type and wrap it in an envelope"),

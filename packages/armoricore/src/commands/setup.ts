@@ -3,7 +3,8 @@ import { Console, Effect } from "effect"
 import { Command } from "effect/cli"
 import { setupResources } from "../app/Setup.ts"
 import { servicesFlag } from "./services-flag.ts"
-import { withAdapters, withSettings } from "./support.ts"
+import { withAdapters } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 export const setup = Command.make(
   "setup",

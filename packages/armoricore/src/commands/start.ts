@@ -6,7 +6,8 @@ import * as SecretRotation from "../security/SecretRotation.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 import { servicesFlag } from "./services-flag.ts"
 import { withShownDefault } from "./output.ts"
-import { printConsoleLink, printStartLine, withGracefulExit, withSettings } from "./support.ts"
+import { printConsoleLink, printStartLine, withGracefulExit } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 const services = servicesFlag("the services of this process")
 

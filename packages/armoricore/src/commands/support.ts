@@ -1,4 +1,4 @@
-/** Combinators that commands share: settings and telemetry, adapters, the operator API, and a clean exit on a signal. */
+/** Combinators that commands share: adapters, the operator API, and a clean exit on a signal. */
 import { Tokens } from "@armoricore/auth/Tokens"
 import { OperatorClient } from "@armoricore/operator/OperatorClient"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
@@ -10,19 +10,7 @@ import { CommandFailed, ExitCode } from "../app/CommandErrors.ts"
 import { Contexts } from "../app/Contexts.ts"
 import { workSchemas } from "../app/Services.ts"
 import { Settings } from "../settings/Settings.ts"
-import * as Logs from "../telemetry/Logs.ts"
-import * as ProcessMetrics from "../telemetry/ProcessMetrics.ts"
-import * as Telemetry from "../telemetry/Telemetry.ts"
 import * as Adapters from "../wiring/Adapters.ts"
-
-const settingsAndTelemetry = Logs.withDynamicLevel.pipe(
-  Layer.provideMerge(Layer.merge(Telemetry.layer, ProcessMetrics.countFibers)),
-  Layer.provideMerge(Logs.layer),
-  Layer.provideMerge(Settings.layer),
-)
-
-/** Provides the settings of the environment, and logs, traces and metrics as they configure them. */
-export const withSettings = Effect.provide(settingsAndTelemetry)
 
 const adapters = DeadLetters.layer.pipe(
   Layer.provide([Ledger.layer, workSchemas]),

@@ -14,8 +14,8 @@ import {
   type OperatorApiTarget,
   operatorClient,
   withAdapters,
-  withSettings,
 } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 /** The list of another process, over its operator API. */
 const remoteList = (target: OperatorApiTarget) =>

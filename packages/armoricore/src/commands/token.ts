@@ -7,7 +7,7 @@ import { Command, Flag } from "effect/cli"
 import * as Adapters from "../wiring/Adapters.ts"
 import { parseDuration } from "../settings/Setting.ts"
 import { withShownDefault } from "./output.ts"
-import { withSettings } from "./support.ts"
+import { withSettings } from "./with-settings.ts"
 
 const user = Flag.String("user").pipe(
   Flag.withDescription("user id of the token"),

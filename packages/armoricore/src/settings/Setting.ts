@@ -6,7 +6,8 @@
 import { isEventType, type EventType, internalSources } from "@armoricore/domain/EventRegistry"
 import { Duration, Option, Redacted, Result } from "effect"
 import { IpNetwork } from "effect/net"
-import { nkeys } from "nats"
+import type * as Nats from "nats"
+import { createRequire } from "node:module"
 
 export interface Setting<A> {
   /** One line for `.env.example` and the documentation, without the name. */
@@ -71,10 +72,16 @@ export const longSecret = (minLength: number) =>
     true,
   )
 
+/** The library has 70 modules: only a program with a seed loads it to read its settings. */
+const isUserSeed = (value: string): boolean => {
+  const { nkeys }: typeof Nats = createRequire(import.meta.url)("nats")
+  return Result.isSuccess(Result.try(() => nkeys.fromSeed(new TextEncoder().encode(value)))) && value.startsWith("SU")
+}
+
 /** An nkey seed of a NATS user. */
 export const nkeySeed = optional<Redacted.Redacted<string>>(
   (value) =>
-    Result.isSuccess(Result.try(() => nkeys.fromSeed(new TextEncoder().encode(value)))) && value.startsWith("SU")
+    isUserSeed(value)
       ? Result.succeed(Redacted.make(value))
       : mustBe("the nkey seed of a NATS user, which begins with SU"),
   true,

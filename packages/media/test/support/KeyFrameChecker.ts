@@ -3,7 +3,7 @@ import { Effect, FileSystem, Path } from "effect"
 import * as HLS from "hls-parser"
 import { run } from "./RunFfmpeg.ts"
 
-/** Decoded, in one file: the first, the last and one between; the boxes of all are looked at. */
+/** Decoded one by one: the first, the last and one between; the boxes of all are looked at. */
 export const checkKeyFrames = Effect.fnUntraced(function* (folder: string, uri: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -15,7 +15,6 @@ export const checkKeyFrames = Effect.fnUntraced(function* (folder: string, uri: 
   }
   const base = path.join(folder, path.dirname(uri))
   const init = yield* fs.readFile(path.join(base, media.segments[0]?.map?.uri ?? ""))
-  const parts: Array<{ readonly segment: string; readonly part: Uint8Array }> = []
   const decoded = new Set([0, Math.floor(media.segments.length / 2), media.segments.length - 1])
   for (const [index, { byterange, uri: segment }] of media.segments.entries()) {
     const whole = yield* fs.readFile(path.join(base, segment))
@@ -26,25 +25,15 @@ export const checkKeyFrames = Effect.fnUntraced(function* (folder: string, uri: 
     const part = whole.subarray(byterange.offset, byterange.offset + byterange.length)
     if (Buffer.from(part).toString("latin1", 4, 8) !== "moof") faults.push(`${uri} ${segment} does not begin with moof`)
     if (!decoded.has(index)) continue
-    parts.push({ segment, part })
-  }
-  const file = path.join(base, "keyframe.mp4")
-  yield* fs.writeFile(file, Buffer.concat([init, ...parts.map(({ part }) => part)]))
-  const entries = "frame=key_frame,pict_type,pkt_pos"
-  const { stdout } = yield* run("ffprobe", ["-v", "quiet", "-show_entries", entries, "-of", "compact=p=0", file])
-  yield* fs.remove(file)
-  const frames = stdout.split("\n").flatMap((line) => {
-    const field = (name: string) => new RegExp(`(?:^|\\|)${name}=([^|]*)`).exec(line)?.[1] ?? ""
-    return line === "" ? [] : [{ at: Number(field("pkt_pos")), kind: `${field("key_frame")},${field("pict_type")}` }]
-  })
-  let from = init.byteLength
-  for (const { part, segment } of parts) {
-    const to = from + part.byteLength
-    const pictures = frames.filter(({ at }) => at >= from && at < to).map(({ kind }) => kind)
-    if (pictures.length !== 1 || pictures[0] !== "1,I") {
+    const file = path.join(base, "keyframe.mp4")
+    yield* fs.writeFile(file, Buffer.concat([init, part]))
+    const entries = "frame=key_frame,pict_type"
+    const { stdout } = yield* run("ffprobe", ["-v", "quiet", "-show_entries", entries, "-of", "csv=p=0", file])
+    yield* fs.remove(file)
+    const pictures = stdout.trim().split(/\s+/)
+    if (pictures.length !== 1 || pictures[0]?.startsWith("1,I") !== true) {
       faults.push(`${uri} ${segment} gives the pictures ${pictures.join(" ")}`)
     }
-    from = to
   }
   return faults
 })

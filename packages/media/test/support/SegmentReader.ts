@@ -21,7 +21,7 @@ const decode = (files: ReadonlyArray<string>) =>
     ...files.flatMap((_, index) => ["-map", String(index), "-f", "null", "-"]),
   ])
 
-/** What ffmpeg says about each segment that does not decode behind the initialisation segment, without the others. */
+/** One message of ffmpeg for each segment that does not decode by itself behind the initialisation segment. */
 export const decodeFaults = Effect.fnUntraced(function* (
   folder: string,
   init: Uint8Array,
