@@ -97,8 +97,8 @@ const ways: ReadonlyArray<{
   { title: "a terminal that closes", isTerminal: true, end: ({ pid }) => signal(pid, "SIGKILL") },
 ]
 
-/** npm's own cache of compiled modules, and the data folder that the user chose. */
-const allowedFiles = new Set(["node-compile-cache", "data"])
+/** Caches of compiled modules and of the trial of ffmpeg, and the data folder that the user chose. */
+const allowedFiles = new Set(["node-compile-cache", `armoricore-ffmpeg-${process.getuid?.() ?? 0}`, "data"])
 
 const expectNothingLeft = ({ folder, output }: NpmProcess) =>
   Effect.gen(function* () {

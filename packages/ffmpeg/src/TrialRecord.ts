@@ -56,7 +56,8 @@ export const remembered = Effect.fnUntraced(function* <E, R>(
     .update([...programs, purpose].join("\n"))
     .digest("hex")
     .slice(0, 16)
-  const file = path.join(tmpdir(), `armoricore-ffmpeg-${user}-${name}.json`)
+  const folder = path.join(tmpdir(), `armoricore-ffmpeg-${user}`)
+  const file = path.join(folder, `${name}.json`)
   const day = Math.floor(Date.now() / 86_400_000)
   const key = [day, ...(yield* Effect.forEach(programs, fingerprint))].join("\n")
 
@@ -71,6 +72,7 @@ export const remembered = Effect.fnUntraced(function* <E, R>(
 
   const result = yield* trial
   yield* Effect.gen(function* () {
+    yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
     const draft = `${file}.${crypto.randomUUID()}`
     const text = yield* Schema.encodeEffect(Stored)({ key, found: yield* fingerprintOf(result), result })
     yield* fs.writeFileString(draft, text, { mode: 0o600, flag: "wx" })
