@@ -141,19 +141,19 @@ describe.skipIf(isFfmpegMissing)("Chunked encode", () => {
     )
 
     const sources: ReadonlyArray<readonly [name: string, args: string, extension?: string]> = [
-      ["r23", "testsrc2=s=96x64:r=24000/1001:d=29"],
-      ["r59", "testsrc2=s=96x64:r=60000/1001:d=26"],
-      ["slow", "testsrc2=s=96x64:r=5:d=27"],
+      ["r23", "testsrc2=s=96x64:r=24000/1001:d=21"],
+      ["r59", "testsrc2=s=96x64:r=60000/1001:d=19"],
+      ["slow", "testsrc2=s=96x64:r=5:d=21"],
       [
         "uneven",
-        "testsrc2=s=96x64:r=30:d=30 -vf select='not(mod(n,2))+not(mod(n,3))-between(t,14.2,19.1)' -fps_mode vfr",
+        "testsrc2=s=96x64:r=30:d=24 -vf select='not(mod(n,2))+not(mod(n,3))-between(t,14.2,19.1)' -fps_mode vfr",
         "mkv",
       ],
       [
         "open",
-        "testsrc2=s=96x64:r=25:d=28 -x264-params open-gop=1:keyint=170:bframes=5:b-pyramid=strict -preset veryfast",
+        "testsrc2=s=96x64:r=25:d=22 -x264-params open-gop=1:keyint=170:bframes=5:b-pyramid=strict -preset veryfast",
       ],
-      ["late", "testsrc2=s=96x64:r=25:d=27 -output_ts_offset 3.21"],
+      ["late", "testsrc2=s=96x64:r=25:d=21 -output_ts_offset 3.21"],
     ]
     it.effect(
       "has the same frames and timestamps as a single encode, at constant and variable frame rates",

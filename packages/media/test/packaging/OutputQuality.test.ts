@@ -297,7 +297,7 @@ describe.skipIf(isFfmpegMissing)("Output quality", () => {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const upload = yield* temporary("spoiled.mp4")
-        yield* ffmpeg([...testVideo({ size: "128x72", rate: "10", seconds: 4 }), ...h264, upload])
+        yield* ffmpeg([...testVideo({ size: "128x72", rate: "10", seconds: 8 }), ...h264, upload])
         const { stream } = yield* send("spoiled", upload)
         const segment = path.join(stream, "72p/00001.m4s")
         const bytes = yield* fs.readFile(segment)
