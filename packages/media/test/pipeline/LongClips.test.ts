@@ -84,8 +84,8 @@ describe.skipIf(isFfmpegMissing || process.platform !== "linux")("Long clips", (
         () =>
           Effect.gen(function* () {
             // regression: ffmpeg 7 collected the decoded frames of all renditions, here 2 GB
-            const { peak, ready } = yield* processClip("long-720", { size: "1280x720", rate: 5, seconds: 180 })
-            assert.closeTo(ready.duration, 180, 0.21)
+            const { peak, ready } = yield* processClip("long-720", { size: "1280x720", rate: 3, seconds: 180 })
+            assert.closeTo(ready.duration, 180, 0.34)
             assert.isBelow(peak, 700)
           }).pipe(Effect.scoped),
         120_000,
@@ -98,8 +98,8 @@ describe.skipIf(isFfmpegMissing || process.platform !== "linux")("Long clips", (
         () =>
           Effect.gen(function* () {
             // regression: ffmpeg reported no progress before the first sprite was full, and counted as stalled
-            const { largestStep, ready } = yield* processClip("long-1080", { size: "1920x1080", rate: 5, seconds: 95 })
-            assert.closeTo(ready.duration, 95, 0.21)
+            const { largestStep, ready } = yield* processClip("long-1080", { size: "1920x1080", rate: 3, seconds: 95 })
+            assert.closeTo(ready.duration, 95, 0.34)
             assert.isBelow(largestStep, 40)
           }).pipe(Effect.scoped),
         120_000,
