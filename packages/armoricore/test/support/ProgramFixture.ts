@@ -1,5 +1,5 @@
 /** A running program with the calls of its backend and clients: tokens, uploads, `media.uploaded`. */
-import { Tokens } from "@armoricore/auth/Tokens"
+import * as Tokens from "@armoricore/auth/Tokens"
 import { Duration, Effect, Redacted } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -34,7 +34,7 @@ export const tokenFor = Effect.fnUntraced(function* (env: Env, ...args: Readonly
     args: [...args],
     options: { user: { type: "string" }, role: { type: "string", multiple: true } },
   })
-  const signed = Effect.flatMap(Tokens, (tokens) =>
+  const signed = Effect.flatMap(Tokens.Tokens, (tokens) =>
     tokens.sign({ userId: values.user ?? "", roles: values.role ?? [], ttl: Duration.hours(1) }),
   )
   const keys = { _tag: "Secret", secret: Redacted.make(secret) } as const
