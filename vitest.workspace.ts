@@ -16,7 +16,8 @@ export default [
         name,
         root: `./packages/${name}`,
         include: ["test/**/*.test.ts"],
-        testTimeout: 60_000,
+        // A core that four files share makes a test of many processes four times as long.
+        testTimeout: isolatedPackages.has(name) ? 120_000 : 60_000,
         hookTimeout: 60_000,
         isolate: isolatedPackages.has(name),
       },

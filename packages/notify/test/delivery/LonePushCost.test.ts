@@ -81,7 +81,7 @@ describe("a notification with one push", () => {
       () =>
         Effect.gen(function* () {
           const { decodes, writes } = yield* costOf(Duration.millis(millis))
-          // Once for each start of the service, whatever it sends.
+          // Once for each start of the service.
           const { erasing_services: starts, ...forPushes } = writes
           assert.strictEqual(starts, 1)
           assert.deepStrictEqual(forPushes, { notification: 2 * pushes, ledger: pushes })
