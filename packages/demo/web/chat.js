@@ -115,6 +115,8 @@ export const createChat = (socket, session, byId, log) => {
   })
 
   list.addEventListener("scroll", markRead)
+  // A list that grows may show its end without a scroll.
+  new ResizeObserver(markRead).observe(list)
   document.addEventListener("visibilitychange", markRead)
   byId("composing-cancel").addEventListener("click", () => {
     if (composing?.mode === "edit") byId("chat-text").value = ""

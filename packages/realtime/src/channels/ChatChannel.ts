@@ -1,7 +1,8 @@
 /**
  * `chat:room:{room_id}`: messages with history (`ChatMessages`), typing indicators and, if the join requests it, presence.
  *
- * A typing indicator ends 3 s after the last `typing_start`, when the user sends a message, and when the membership ends.
+ * A typing indicator ends 3 s after the last `typing_start`, when the user sends or edits a message, and when the membership
+ * ends.
  */
 import { RoomId, UserId } from "@armoricore/domain/Ids"
 import { optionalNullable } from "@armoricore/domain/JsonCodecs"
@@ -77,6 +78,7 @@ export const layer = channel.toLayer(
         on: {
           ...messages.on,
           new_message: (room, request) => Effect.andThen(stopTyping(room), messages.on.new_message(room, request)),
+          edit_message: (room, request) => Effect.andThen(stopTyping(room), messages.on.edit_message(room, request)),
           typing_start: Effect.fnUntraced(function* (room) {
             yield* broadcastTyping(room, true)
             yield* FiberMap.run(
