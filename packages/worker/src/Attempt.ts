@@ -35,37 +35,27 @@ export interface AttemptOptions {
 type FailureMapper = Pick<DecodedMessage<never>, "type" | "onFailure">
 
 /**
- * Starts the work in the current fiber. Work that is synchronous ends here and needs no lease renewal, no timeout and no
- * cancellation; only work that suspends runs `under` them, which costs fibers. An interruption interrupts the work too.
+ * Starts the work at once. Work that is synchronous ends here and needs no lease renewal, no timeout and no cancellation;
+ * only work that suspends is awaited by `watch`. If that fails or is interrupted, the work is interrupted too.
  */
-export const runInline = <A, E, R, E2, R2>(
+export const runInline = <A, E, R, E2>(
   work: Effect.Effect<A, E, R>,
-  under: (suspendedWork: Effect.Effect<A, E>) => Effect.Effect<A, E2, R2>,
-): Effect.Effect<A, E | E2, R | R2> =>
+  watch: (suspendedWork: Fiber.Fiber<A, E>) => Effect.Effect<A, E2>,
+): Effect.Effect<A, E | E2, R> =>
   Exit.isExit(work)
     ? work
     : Effect.contextWith((context: Context.Context<R>) =>
-        Effect.uninterruptibleMask((restore): Effect.Effect<A, E | E2, R2> => {
+        Effect.uninterruptibleMask((restore): Effect.Effect<A, E | E2> => {
           const fiber = Effect.runForkWith(context)(work)
-          return fiber.pollUnsafe() ?? Effect.ensuring(restore(under(Fiber.join(fiber))), Fiber.interrupt(fiber))
+          return (
+            fiber.pollUnsafe() ??
+            Effect.ensuring(
+              restore(watch(fiber)),
+              Effect.suspend(() => (fiber.pollUnsafe() === undefined ? Fiber.interrupt(fiber) : Effect.void)),
+            )
+          )
         }),
       )
-
-/** Limits one attempt; an attempt that takes longer fails with the transient error `timeout`. */
-export const withTimeout =
-  (service: string, timeout: Duration.Duration) =>
-  <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | TransientError, R> =>
-    Effect.timeoutOrElse(work, {
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(
-          new TransientError({
-            dependency: service,
-            code: "timeout",
-            message: `the work took longer than ${Duration.format(timeout)}`,
-          }),
-        ),
-    })
 
 /** Maps the exit of a handler. A lost lease stays a `Conflict`, an interruption stays an interruption. */
 export const classify = (

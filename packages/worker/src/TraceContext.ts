@@ -182,12 +182,19 @@ const ownAttributes = (attributes: ReadonlyMap<string, unknown>): LogAttributes 
     ),
   )
 
-/** Taken from a UUID, because the platform draws the random bytes of many UUIDs at once. */
-const randomHex = (bytes: number): string =>
-  crypto
-    .randomUUID()
-    .replaceAll("-", "")
-    .slice(0, 2 * bytes)
+/** Unique, and no secret: as OpenTelemetry's generator of ids. */
+const randomHex = (bytes: number): string => {
+  let text = ""
+  while (text.length < 2 * bytes) {
+    const word = Math.random() * 0x100000000
+    // The first byte is not 0: an id of zeros is invalid.
+    text += (hexOfByte[(word >>> 24) | 1] ?? "") + (hexOfByte[(word >>> 16) & 255] ?? "")
+    text += (hexOfByte[(word >>> 8) & 255] ?? "") + (hexOfByte[word & 255] ?? "")
+  }
+  return text
+}
+
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
 /** Formats a W3C header. */
 export const toTraceparent = ({ sampled, spanId, traceId }: Tracer.AnySpan): string =>

@@ -23,12 +23,13 @@ import { type Delivery, type Disposition, EventBus } from "@armoricore/bus/Event
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { ConfigurationError, Conflict, type InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect"
 import * as Attempt from "./Attempt.ts"
 import * as Cancellation from "./control/Cancellation.ts"
 import { ConsumerRegistry } from "./control/ConsumerRegistry.ts"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 import type { DecodedMessage, Handler, HandlerContext, HandlerError } from "./Handler.ts"
+import * as HandlerWatch from "./HandlerWatch.ts"
 import { type AcquireResult, type Lease, Ledger } from "./ledger/Ledger.ts"
 import { type PublishPolicy, publishPolicyOf, withoutProofs } from "./PublishPolicy.ts"
 import type { ResultMessage } from "./ResultMessage.ts"
@@ -132,7 +133,7 @@ interface ConsumerRuntime<R> extends WorkerRuntime {
   readonly consumer: string
   readonly handler: Handler<R>
   readonly attemptPolicy: RetryPolicy
-  readonly withTimeout: ReturnType<typeof Attempt.withTimeout>
+  readonly watch: HandlerWatch.HandlerWatch
 }
 
 /** One message on its way through the steps. */
@@ -207,6 +208,12 @@ const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler:
   const name = typeof from === "string" ? `${service}-${handler.name}` : ConsumerName.of(service, from)
   const { ackWait, maxDeliveries, sharedPermits } = handler
   yield* (yield* processConsumers()).claim(name)
+  const watch = yield* HandlerWatch.make({
+    service,
+    timeout: handler.timeout ?? defaultTimeout,
+    leaseDuration: runtime.timeouts.leaseDuration,
+    runningJobs: runtime.runningJobs,
+  })
   const consumer = yield* bus.consume(
     {
       name,
@@ -222,7 +229,7 @@ const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler:
       consumer: name,
       handler,
       attemptPolicy: handler.retry === undefined ? retryPolicy : { ...retryPolicy, ...handler.retry },
-      withTimeout: Attempt.withTimeout(service, handler.timeout ?? defaultTimeout),
+      watch,
     }),
   )
   yield* registry.register({ name, service, depth: consumer.depth, running: consumer.running })
@@ -361,12 +368,7 @@ const attempt = <R>(messageRun: MessageRun<R>, lease: Lease): Effect.Effect<Atte
 const runHandler = <R>(messageRun: MessageRun<R>, lease: Lease): Effect.Effect<Attempt.AttemptResult, Conflict, R> => {
   const { key, message, runtime } = messageRun
   const handling = message.handle(handlerContext(messageRun, lease.fencingToken, lease.attempts, lease.renew))
-  return Attempt.runInline(handling, (suspendedWork) =>
-    runtime.runningJobs.cancellable(key)(
-      Effect.raceFirst(runtime.withTimeout(suspendedWork), keepLease(lease, runtime.timeouts.leaseDuration)),
-      Effect.suspend(() => Effect.fail(new Conflict({ key }))),
-    ),
-  ).pipe(
+  return Attempt.runInline(handling, (suspended) => runtime.watch.await(suspended, { key, renew: lease.renew })).pipe(
     Effect.onInterrupt(() => releaseInterrupted(lease)),
     Effect.exit,
     Effect.flatMap((exit) =>
@@ -380,19 +382,6 @@ const releaseInterrupted = (lease: Lease) =>
   lease
     .release({ countsAsAttempt: false })
     .pipe(Effect.catch((error) => Effect.logDebug("The lease of an interrupted handler was not released", { error })))
-
-/** Renews until the lease is lost, which fails with `Conflict`. */
-const keepLease = (lease: Lease, leaseDuration: Duration.Duration) => {
-  const millis = Duration.toMillis(leaseDuration)
-  return lease.renew.pipe(
-    Effect.retry({
-      while: (error) => error._tag === "TransientError",
-      schedule: Schedule.spaced(Duration.millis(millis / 10)),
-    }),
-    Effect.delay(Duration.millis(millis / 3)),
-    Effect.forever,
-  )
-}
 
 const handlerContext = <R>(
   { delivery, message: { cause }, runtime: { publisher } }: MessageRun<R>,
@@ -453,7 +442,7 @@ const processIdempotent = <R>(messageRun: MessageRun<R>): Effect.Effect<Disposit
   const { delivery, message, runtime } = messageRun
   const attempts = delivery.deliveryCount - 1
   const handling = message.handle(handlerContext(messageRun, delivery.deliveryCount, attempts, Effect.void))
-  return Effect.matchCauseEffect(Attempt.runInline(handling, runtime.withTimeout), {
+  return Effect.matchCauseEffect(Attempt.runInline(handling, runtime.watch.awaitUnleased), {
     onFailure: (cause) => settleIdempotent(messageRun, Exit.failCause(cause)),
     onSuccess: (results) =>
       results.length === 0

@@ -1,18 +1,31 @@
 /** Work that starts inline has the same timeout, lease renewal and interruption as any other work. */
-import { PermanentError } from "@armoricore/domain/Errors"
+import { Conflict, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Attempt from "../src/Attempt.ts"
+import type { RunningJobs } from "../src/control/Cancellation.ts"
+import * as HandlerWatch from "../src/HandlerWatch.ts"
 
-const limit = Attempt.withTimeout("media", Duration.minutes(1))
+const noJobs: RunningJobs = { add: () => {}, remove: () => {} }
+
+const makeWatch = (runningJobs = noJobs) =>
+  HandlerWatch.make({
+    service: "media",
+    timeout: Duration.minutes(1),
+    leaseDuration: Duration.seconds(30),
+    runningJobs,
+  })
+
+const limited = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(makeWatch(), (watch) => Attempt.runInline(work, watch.awaitUnleased))
 
 /** Never completes; records its interruption in `seen`. */
 const endless = (seen: Array<string>) =>
   Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => void seen.push("interrupted"))))
 
 describe("inline work", () => {
-  it.effect("synchronous work runs without a watcher, whether it succeeds or fails", () =>
+  it.effect("synchronous work runs without a watch, whether it succeeds or fails", () =>
     Effect.gen(function* () {
       const watched = () => Effect.die("nothing is left to watch")
       assert.strictEqual(yield* Attempt.runInline(Effect.succeed(1), watched), 1)
@@ -23,7 +36,7 @@ describe("inline work", () => {
 
   it.effect("suspended work returns its result within the timeout", () =>
     Effect.gen(function* () {
-      const fiber = yield* Effect.forkChild(Attempt.runInline(Effect.as(Effect.sleep("59 seconds"), "done"), limit))
+      const fiber = yield* Effect.forkChild(limited(Effect.as(Effect.sleep("59 seconds"), "done")))
       yield* TestClock.adjust("59 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), "done")
     }),
@@ -32,26 +45,69 @@ describe("inline work", () => {
   it.effect("work over its timeout is interrupted, and has ended when the timeout is reported", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
-      const told = Effect.tapError(Attempt.runInline(endless(seen), limit), ({ code }) =>
-        Effect.sync(() => void seen.push(code)),
+      const reported = Effect.tapError(limited(endless(seen)), (error) =>
+        Effect.sync(() => void seen.push(error._tag === "TransientError" ? error.code : error._tag)),
       )
-      const fiber = yield* Effect.forkChild(Effect.flip(told))
+      const fiber = yield* Effect.forkChild(Effect.flip(reported))
       yield* TestClock.adjust("61 seconds")
-      assert.strictEqual((yield* Fiber.join(fiber)).code, "timeout")
+      assert.deepInclude(yield* Fiber.join(fiber), { code: "timeout" })
       assert.deepStrictEqual(seen, ["interrupted", "timeout"])
     }),
   )
 
-  it.effect("work is interrupted with its waiting fiber, and if its watcher fails", () =>
+  it.effect("work is interrupted with its waiting fiber, and if its watch fails", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
-      const fiber = yield* Effect.forkChild(Attempt.runInline(endless(seen), limit), { startImmediately: true })
+      const fiber = yield* Effect.forkChild(limited(endless(seen)), { startImmediately: true })
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(seen, ["interrupted"])
       const lost = new PermanentError({ code: "lost", message: "another worker has the lease" })
-      const watched = Attempt.runInline(endless(seen), (rest) => Effect.raceFirst(rest, Effect.fail(lost)))
+      const watched = Attempt.runInline(endless(seen), () => Effect.fail(lost))
       assert.strictEqual(yield* Effect.flip(watched), lost)
       assert.deepStrictEqual(seen, ["interrupted", "interrupted"])
+    }),
+  )
+
+  it.effect("the lease of suspended work is renewed every third of its time, also after a failure of the state", () =>
+    Effect.gen(function* () {
+      const renewedAt: Array<number> = []
+      const renew = Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        renewedAt.push(now / 1000) === 2
+          ? Effect.fail(new TransientError({ dependency: "state", code: "unavailable", message: "down" }))
+          : Effect.void,
+      )
+      const watch = yield* makeWatch()
+      const work = Effect.sleep("36 seconds")
+      const fiber = yield* Effect.forkChild(
+        Attempt.runInline(work, (suspended) => watch.await(suspended, { key: "k", renew })),
+      )
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(renewedAt, [10, 20, 23, 33])
+    }),
+  )
+
+  it.effect("work is interrupted when its lease is lost or its job is cancelled, and has ended then", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const jobs = new Map<string, () => void>()
+      const watch = yield* makeWatch({
+        add: (key, onCancelled) => void jobs.set(key, onCancelled),
+        remove: (key) => void jobs.delete(key),
+      })
+      const start = (renew: HandlerWatch.WatchedLease["renew"]) =>
+        Effect.forkChild(
+          Effect.flip(Attempt.runInline(endless(seen), (suspended) => watch.await(suspended, { key: "k", renew }))),
+        )
+      const losing = yield* start(Effect.fail(new Conflict({ key: "k" })))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(losing))._tag, "Conflict")
+      const cancelled = yield* start(Effect.void)
+      yield* TestClock.adjust("1 second")
+      jobs.get("k")?.()
+      assert.strictEqual((yield* Fiber.join(cancelled))._tag, "Conflict")
+      assert.deepStrictEqual(seen, ["interrupted", "interrupted"])
+      assert.strictEqual(jobs.size, 0)
     }),
   )
 })

@@ -335,10 +335,13 @@ const make = Effect.gen(function* () {
 
 /** Retries, because the calls whose results are written cannot be undone. */
 const persist = <A, E extends { readonly _tag: string }>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.retry(write, {
-    while: (error) => error._tag === "TransientError",
-    schedule: Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 6 })),
-  })
+  // Hot path: nearly every first write succeeds, so only a failed one builds a schedule.
+  Effect.catch(write, (error) =>
+    isTransient(error) ? Effect.retry(write, { while: isTransient, schedule: persistSchedule }) : Effect.fail(error),
+  )
+
+const isTransient = (error: { readonly _tag: string }): boolean => error._tag === "TransientError"
+const persistSchedule = Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 5 }))
 
 const notSent = Effect.succeed(undefined)
 

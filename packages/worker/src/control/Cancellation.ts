@@ -7,7 +7,7 @@ import { ephemeral } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { Conflict } from "@armoricore/domain/Errors"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Context, Deferred, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import { Ledger } from "../ledger/Ledger.ts"
 
 export class Cancellation extends Context.Service<
@@ -48,15 +48,10 @@ export const address = ephemeral("job.cancelled")
 /** The event id of a message on {@link address}. */
 export const eventIdOf = (body: Uint8Array): string => new TextDecoder().decode(body).replace(/^[^.]*\./, "")
 
-/** The jobs of this process that can be cancelled. */
+/** The jobs of this process that can be cancelled, by their ledger keys. */
 export interface RunningJobs {
-  /** When the job is cancelled, interrupts `effect` and continues with `onCancelled`. */
-  readonly cancellable: (
-    key: string,
-  ) => <A, E, R, E2>(
-    effect: Effect.Effect<A, E, R>,
-    onCancelled: Effect.Effect<never, E2>,
-  ) => Effect.Effect<A, E | E2, R>
+  readonly add: (key: string, onCancelled: () => void) => void
+  readonly remove: (key: string) => void
 }
 
 /** Subscribes until the scope closes. */
@@ -66,19 +61,10 @@ export const listen: Effect.Effect<
   EventBus | Scope.Scope
 > = Effect.gen(function* () {
   const bus = yield* EventBus
-  const jobs = new Map<string, Deferred.Deferred<void>>()
-  yield* bus.subscribe(address, ({ body }) => {
-    const job = jobs.get(new TextDecoder().decode(body))
-    if (job !== undefined) Deferred.doneUnsafe(job, Effect.void)
-  })
+  const jobs = new Map<string, () => void>()
+  yield* bus.subscribe(address, ({ body }) => jobs.get(new TextDecoder().decode(body))?.())
   return {
-    cancellable: (key) => (effect, onCancelled) =>
-      Effect.suspend(() => {
-        const cancelled = Deferred.makeUnsafe<void>()
-        jobs.set(key, cancelled)
-        return Effect.raceFirst(effect, Effect.andThen(Deferred.await(cancelled), onCancelled)).pipe(
-          Effect.ensuring(Effect.sync(() => void jobs.delete(key))),
-        )
-      }),
+    add: (key, onCancelled) => void jobs.set(key, onCancelled),
+    remove: (key) => void jobs.delete(key),
   }
 })
