@@ -48,7 +48,7 @@ export const make = Effect.gen(function* () {
   const postfixUser = userIds("postfix")
   yield* run("chown", [`${postfixUser.uid}`, data])
   yield* run("chown", [`${userIds("postgrey").uid}`, greylist])
-  yield* run("chown", [`${nobody}`, mailbox])
+  yield* run("chown", [`${unprivilegedId}`, mailbox])
   writeFileSync(join(configuration, "main.cf"), mainConfiguration({ queue, data, mailbox, policyPort }))
   writeFileSync(join(configuration, "master.cf"), masterConfiguration(mailPort))
   let log = ""
@@ -84,7 +84,7 @@ export const make = Effect.gen(function* () {
   } satisfies GreylistingPostfix
 })
 
-const nobody = 65_534
+const unprivilegedId = 65_534
 
 /** Loopback alone; `example.org` is delivered into `mailbox`. */
 const mainConfiguration = (paths: {
@@ -106,8 +106,8 @@ alias_maps =
 virtual_mailbox_domains = example.org
 virtual_mailbox_base = ${paths.mailbox}
 virtual_mailbox_maps = static:anna/
-virtual_uid_maps = static:${nobody}
-virtual_gid_maps = static:${nobody}
+virtual_uid_maps = static:${unprivilegedId}
+virtual_gid_maps = static:${unprivilegedId}
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions = reject_unauth_destination, check_policy_service inet:127.0.0.1:${paths.policyPort}
 `
