@@ -17,7 +17,16 @@
 import { Schema } from "effect"
 import { DeliveryStatus, NotificationType, pushPriorities, WebPushSubscription } from "./events/notification.ts"
 
-export const NotificationChannel = Schema.Literals(["fcm", "apns", "web_push", "email", "in_app"])
+export const chatChannels = ["slack", "teams", "discord", "webhook"] as const
+export const NotificationChannel = Schema.Literals([
+  "fcm",
+  "apns",
+  "web_push",
+  "email",
+  "in_app",
+  "sms",
+  ...chatChannels,
+])
 export type NotificationChannel = typeof NotificationChannel.Type
 
 /** The target of a delivery, with what the channel's providers need. */
@@ -31,6 +40,8 @@ export const Target = Schema.Union([
   Schema.Struct({ channel: Schema.Literal("web_push"), subscription: WebPushSubscription }),
   Schema.Struct({ channel: Schema.Literal("email"), address: Schema.String }),
   Schema.Struct({ channel: Schema.Literal("in_app"), user_id: Schema.String }),
+  Schema.Struct({ channel: Schema.Literal("sms"), number: Schema.String }),
+  Schema.Struct({ channel: Schema.Literals(chatChannels), url: Schema.String }),
 ])
 export type Target = typeof Target.Type
 

@@ -4,6 +4,7 @@
  */
 import type { ProviderSetting, ProviderSettings, ValueOf } from "@armoricore/notify/provider/ProviderSettings"
 import { providers } from "@armoricore/notify/providers/Providers"
+import { channelTraits } from "@armoricore/notify/request/Target"
 import { Redacted, Result } from "effect"
 import { list, optional, type Optional, parseJson, secret, type Setting, text, url } from "./Setting.ts"
 
@@ -12,10 +13,20 @@ type EmailProvider = Extract<Provider, { readonly channel: "email" }>
 
 export type ProviderName = Provider["name"]
 
+type PushProvider = Extract<Provider, { readonly channel: "fcm" | "apns" | "web_push" }>
+/** A union with a record without properties would hide the others. */
+type WithSettings<P> = P extends { readonly settings: infer S } ? (keyof S extends never ? never : P) : never
+type OtherProvider = WithSettings<Exclude<Provider, EmailProvider | PushProvider>>
+
 const isEmailProvider = (provider: Provider): provider is EmailProvider => provider.channel === "email"
+const isPushProvider = (provider: Provider): provider is PushProvider => channelTraits[provider.channel].type === "push"
+const isOtherProvider = (provider: Provider): provider is OtherProvider =>
+  !isEmailProvider(provider) && !isPushProvider(provider) && Object.keys(provider.settings).length > 0
 
 export const emailProviders = providers.filter(isEmailProvider)
-export const pushProviders = providers.filter((provider) => !isEmailProvider(provider))
+export const pushProviders = providers.filter(isPushProvider)
+/** SMS, chats and webhooks, as far as they have settings. */
+export const otherProviders = providers.filter(isOtherProvider)
 
 /** `(A | B) → A & B`: the settings of several providers as one record. */
 type Merged<Union> = (Union extends unknown ? (part: Union) => void : never) extends (part: infer All) => void
@@ -76,3 +87,4 @@ const listOf = (pattern: RegExp, items: string) =>
 
 export const pushProviderSettings = tableOf(pushProviders)
 export const emailProviderSettings = tableOf(emailProviders)
+export const otherProviderSettings = tableOf(otherProviders)

@@ -8,7 +8,7 @@ import { captions } from "./Captions.ts"
 import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
 import { notify } from "./Notify.ts"
-import { emailProviders, emailProviderSettings, pushProviderSettings } from "./Providers.ts"
+import { emailProviders, emailProviderSettings, otherProviderSettings, pushProviderSettings } from "./Providers.ts"
 import { retries } from "./Retries.ts"
 import { secrets } from "./Secrets.ts"
 import {
@@ -340,6 +340,7 @@ export const settingGroups = {
   },
   "Chat, comments and presence": realtime,
   "Push notifications": pushProviderSettings,
+  "SMS and webhooks": otherProviderSettings,
   "E-mail": {
     ...emailProviderSettings,
     MAIL_FROM: text({ description: "sender of every e-mail", example: "Example <no-reply@example.com>" }),
@@ -388,6 +389,7 @@ export const settingsTable = {
   ...settingGroups["Authentication and authorization"],
   ...settingGroups["Chat, comments and presence"],
   ...settingGroups["Push notifications"],
+  ...settingGroups["SMS and webhooks"],
   ...settingGroups["E-mail"],
   ...settingGroups.Notifications,
   ...settingGroups["Captions and moderation"],

@@ -28,6 +28,8 @@ export const { workKinds, workSchemas } = NotifyService
 
 const isEnabled = (settings: SettingValues) => (provider: (typeof providers)[number]) => provider.isEnabled(settings)
 const hasPushProvider = (settings: SettingValues) => pushProviders.some(isEnabled(settings))
+const hasSmsProvider = (settings: SettingValues) =>
+  providers.filter(({ channel }) => channel === "sms").some(isEnabled(settings))
 const hasEmailProvider = (settings: SettingValues) => emailProviders.some(isEnabled(settings))
 
 /** The settings with the content of the provider's files in place of their paths. */
@@ -59,7 +61,8 @@ const providerLayers = Effect.fn("Notify.providers")(function* (settings: Settin
 const devMailbox = (settings: SettingValues) => {
   const pushChannels: ReadonlyArray<NotificationChannel> = hasPushProvider(settings) ? [] : ["fcm", "apns", "web_push"]
   const emailChannels: ReadonlyArray<NotificationChannel> = hasEmailProvider(settings) ? [] : ["email"]
-  const channels = [...pushChannels, ...emailChannels]
+  const smsChannels: ReadonlyArray<NotificationChannel> = hasSmsProvider(settings) ? [] : ["sms"]
+  const channels = [...pushChannels, ...emailChannels, ...smsChannels]
   return channels.length === 0 ? Layer.empty : DevMailbox.layer(channels)
 }
 
@@ -67,6 +70,7 @@ const logMissingProviders = Effect.fnUntraced(function* (settings: SettingValues
   if (!hasPushProvider(settings))
     yield* Effect.logInfo("no push provider is set: push notifications stay in the local inbox")
   if (!hasEmailProvider(settings)) yield* Effect.logInfo("no e-mail provider is set: e-mail goes to the page /mailbox")
+  if (!hasSmsProvider(settings)) yield* Effect.logInfo("no SMS provider is set: SMS stay in the local inbox")
 })
 
 /** The key is the same in every process; see `unsubscribe`. */

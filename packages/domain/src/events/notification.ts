@@ -5,7 +5,18 @@ import { NotificationId, UserId } from "../Ids.ts"
 import { optionalNullable, Metadata, ObjectPath, PhpObject, Timestamp } from "../JsonCodecs.ts"
 import { Failure } from "./failure.ts"
 
-export const NotificationType = Schema.Literals(["push", "email", "in_app"])
+/** The channel of a notification; `push` stands for FCM, APNs and Web Push. */
+export const NotificationType = Schema.Literals([
+  "push",
+  "email",
+  "in_app",
+  "sms",
+  "slack",
+  "teams",
+  "discord",
+  "webhook",
+])
+export type NotificationType = typeof NotificationType.Type
 
 export const WebPushSubscription = Schema.Struct({
   endpoint: Schema.String,
@@ -17,6 +28,14 @@ export const Recipient = Schema.Union([
   Schema.Struct({ apns_token: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
   Schema.Struct({ web_push: WebPushSubscription }),
   Schema.Struct({ email: Schema.NonEmptyString }),
+  /** A phone number with `+` and its country code. */
+  Schema.Struct({ sms: Schema.NonEmptyString }),
+  /** The URL of an incoming webhook. */
+  Schema.Struct({ slack: Schema.NonEmptyString }),
+  Schema.Struct({ teams: Schema.NonEmptyString }),
+  Schema.Struct({ discord: Schema.NonEmptyString }),
+  /** The URL that gets signed POSTs. */
+  Schema.Struct({ webhook: Schema.NonEmptyString }),
 ])
 export type Recipient = typeof Recipient.Type
 
@@ -83,8 +102,8 @@ export const NotificationRequested = Schema.Struct({
   body: Schema.String,
   data: optionalNullable(Metadata),
   /**
-   * Without recipients: `data.email`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. Without these: the
-   * user's registered devices or address.
+   * Without recipients: `data.email`, `data.phone`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. Without
+   * these: the user's registered devices or address.
    */
   recipients: optionalNullable(Schema.Array(Recipient)),
   idempotency_key: optionalNullable(Schema.String),
@@ -131,7 +150,7 @@ export const DeliveryStatus = Schema.Literals([
 ])
 
 export const DeliverySummary = Schema.Struct({
-  /** `fcm`, `apns`, `web_push`, `email`, `in_app`. */
+  /** `fcm`, `apns`, `web_push`, `email`, `in_app`, `sms`, `slack`, `teams`, `discord`, `webhook`. */
   channel: Schema.String,
   provider: Schema.String,
   status: DeliveryStatus,

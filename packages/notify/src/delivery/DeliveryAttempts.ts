@@ -20,7 +20,7 @@ import type { Message } from "../provider/Provider.ts"
 import * as ProviderCircuit from "../provider/ProviderCircuit.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
-import { hashOf } from "../request/Target.ts"
+import { channelTraits, hashOf } from "../request/Target.ts"
 import { UnsubscribeLinks } from "../unsubscribe/UnsubscribeLinks.ts"
 import * as MailDeferral from "./MailDeferral.ts"
 import * as DeliveryResults from "./DeliveryResults.ts"
@@ -68,10 +68,11 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     ) {
       yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel })
       const reason = { reason: "outcome_unknown", message }
-      if (delivery.channel === "email" && !policy.resendUnknownMail)
+      const { isRepeatable } = channelTraits[delivery.channel]
+      if (!isRepeatable && !policy.resendUnknownMail)
         return yield* finish(delivery, current, { status: "unknown", ...reason })
       const now = yield* Clock.currentTimeMillis
-      const wait = delivery.channel === "email" && reports ? Duration.toMillis(policy.reportTimeout) : 0
+      const wait = !isRepeatable && reports ? Duration.toMillis(policy.reportTimeout) : 0
       yield* records.writeResult(current, { status: "unknown", ...reason, resend_at: now + wait })
       return yield* wait > 0
         ? snooze("awaiting_report", message, wait)

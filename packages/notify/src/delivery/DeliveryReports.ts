@@ -66,7 +66,7 @@ const make = Effect.gen(function* () {
   const records = yield* DeliveryRecord.make
 
   const findDelivery = Effect.fnUntraced(function* (deliveryId: string) {
-    const [, id] = /^([0-9a-f-]{36})\.email\.[0-9a-f]{32}$/.exec(deliveryId) ?? []
+    const [, id] = /^([0-9a-f-]{36})\.[a-z_]+\.[0-9a-f]{32}$/.exec(deliveryId) ?? []
     if (id === undefined) return undefined
     const notification = Option.getOrUndefined(yield* notifications.get(id))
     const index = notification?.deliveries.findIndex(({ delivery_id }) => delivery_id === deliveryId) ?? -1

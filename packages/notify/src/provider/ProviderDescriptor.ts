@@ -8,6 +8,7 @@
  */
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import type { NotificationChannel } from "@armoricore/domain/NotificationState"
+import type { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Effect, Layer } from "effect"
 import type { HttpRouter } from "effect/http"
 import type { DeliveryReports } from "../delivery/DeliveryReports.ts"
@@ -24,10 +25,10 @@ export interface CommonOptions {
 }
 
 /** Registers the provider. */
-export type ProviderLayer = Layer.Layer<never, ConfigurationError, ProviderRegistry | Attachments>
+export type ProviderLayer = Layer.Layer<never, ConfigurationError, ProviderRegistry | Attachments | PublicUrl>
 
 /** Routes of a webhook that reports deliveries. */
-export type WebhookRoutes = Layer.Layer<never, ConfigurationError, HttpRouter.HttpRouter | DeliveryReports>
+export type WebhookRoutes = Layer.Layer<never, ConfigurationError, HttpRouter.HttpRouter | DeliveryReports | PublicUrl>
 
 export interface Definition<Name extends string, Channel extends NotificationChannel, S extends ProviderSettings> {
   /** The name in events, metrics, the console and settings: `fcm`, `smtp`, … */

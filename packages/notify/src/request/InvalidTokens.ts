@@ -1,4 +1,4 @@
-/** `device.token_invalid`: asks the backend to delete a token that its provider no longer knows. */
+/** `device.token_invalid`: asks the backend to delete a token, number or URL that its provider no longer accepts. */
 import type { DeliveryEntry, DeliveryState, NotificationState } from "@armoricore/domain/NotificationState"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import { hashOf, platformOf } from "./Target.ts"

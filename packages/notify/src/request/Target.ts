@@ -1,7 +1,7 @@
 /** The recipients of a request as targets. Each target is validated before a provider receives it. */
 import type { PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { Device } from "@armoricore/domain/Device"
-import type { Recipient } from "@armoricore/domain/events/notification"
+import type { NotificationType, Recipient } from "@armoricore/domain/events/notification"
 import type { NotificationChannel, Target } from "@armoricore/domain/NotificationState"
 import { canonicalAddress } from "@armoricore/state/SuppressionList"
 import { Context, Redacted } from "effect"
@@ -10,8 +10,8 @@ import { createHmac, hash, randomBytes } from "node:crypto"
 type NotificationRequest = PayloadOf<"notification.requested">
 
 /**
- * The recipients, or else the target in `data`: `email`, or `device_token` with `platform`. Empty if the request has
- * neither.
+ * The recipients, or else the target in `data`: `email`, `phone`, or `device_token` with `platform`. Empty if the request
+ * has none.
  */
 export const targetsOf = ({
   data = {},
@@ -20,10 +20,12 @@ export const targetsOf = ({
   user_id,
 }: NotificationRequest): ReadonlyArray<Target> => {
   if (recipients !== undefined && recipients.length > 0) return recipients.map(targetOf)
+  const textOf = (field: string): ReadonlyArray<string> =>
+    typeof data[field] === "string" && data[field] !== "" ? [data[field]] : []
   if (notification_type === "in_app") return [{ channel: "in_app", user_id }]
-  if (notification_type === "email") {
-    return typeof data["email"] === "string" && data["email"] !== "" ? [targetOf({ email: data["email"] })] : []
-  }
+  if (notification_type === "email") return textOf("email").map((email) => targetOf({ email }))
+  if (notification_type === "sms") return textOf("phone").map((sms) => targetOf({ sms }))
+  if (notification_type !== "push") return []
   const token = data["device_token"]
   if (typeof token !== "string" || token === "") return []
   return [data["platform"] === "ios" ? targetOf({ apns_token: token }) : targetOf({ fcm_token: token })]
@@ -38,7 +40,13 @@ const targetOf = (recipient: Recipient): Target => {
     const subscription = { endpoint, keys: { p256dh: toBase64Url(keys.p256dh), auth: toBase64Url(keys.auth) } }
     return { channel: "web_push", subscription }
   }
-  return { channel: "email", address: recipient.email.trim() }
+  if ("email" in recipient) return { channel: "email", address: recipient.email.trim() }
+  // Numbers are written with blanks, dashes, dots and parentheses.
+  if ("sms" in recipient) return { channel: "sms", number: recipient.sms.replace(/[\s().-]/g, "") }
+  if ("slack" in recipient) return { channel: "slack", url: recipient.slack.trim() }
+  if ("teams" in recipient) return { channel: "teams", url: recipient.teams.trim() }
+  if ("discord" in recipient) return { channel: "discord", url: recipient.discord.trim() }
+  return { channel: "webhook", url: recipient.webhook.trim() }
 }
 
 const appOf = ({ app }: { readonly app?: string }) => (app === undefined ? {} : { app })
@@ -54,15 +62,24 @@ export const targetOfDevice = (device: Device): Target => {
 /** Of base64 in the standard alphabet or base64url, with or without padding. */
 const toBase64Url = (text: string): string => text.trim().replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
 
-/** Identifies the target within its channel: the address, the endpoint or the token. */
-export const identityOf = (target: Target): string =>
-  target.channel === "email"
-    ? canonicalAddress(target.address)
-    : target.channel === "web_push"
-      ? target.subscription.endpoint
-      : target.channel === "in_app"
-        ? target.user_id
-        : target.token
+/** Identifies the target within its channel: the address, the endpoint, the number, the URL or the token. */
+export const identityOf = (target: Target): string => {
+  switch (target.channel) {
+    case "email":
+      return canonicalAddress(target.address)
+    case "web_push":
+      return target.subscription.endpoint
+    case "sms":
+      return target.number
+    case "in_app":
+      return target.user_id
+    case "fcm":
+    case "apns":
+      return target.token
+    default:
+      return target.url
+  }
+}
 
 /** SHA-256 in lower-case hex. It identifies the target without revealing it. */
 export const hashOf = (target: Target): string => hash("sha256", identityOf(target))
@@ -93,16 +110,38 @@ export const uuidOf = (deliveryId: string): string => {
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-8${digest.slice(13, 16)}-a${digest.slice(17, 20)}-${digest.slice(20, 32)}`
 }
 
+/** The properties of a channel that its deliveries depend on. */
+export interface ChannelTraits {
+  /** The `notification_type` of requests for it. */
+  readonly type: NotificationType
+  /** The platform in `device.token_invalid`; empty: an invalid target is suppressed instead. */
+  readonly platform: string
+  /** A receiver recognises a message that is sent again, so that one with an unknown outcome may be repeated. */
+  readonly isRepeatable: boolean
+}
+
+/** A new channel is one entry here, its literal and target in `domain/NotificationState`, and its providers. */
+export const channelTraits: { readonly [C in NotificationChannel]: ChannelTraits } = {
+  fcm: { type: "push", platform: "fcm", isRepeatable: true },
+  apns: { type: "push", platform: "ios", isRepeatable: true },
+  web_push: { type: "push", platform: "web", isRepeatable: true },
+  email: { type: "email", platform: "", isRepeatable: false },
+  in_app: { type: "in_app", platform: "", isRepeatable: true },
+  sms: { type: "sms", platform: "sms", isRepeatable: false },
+  slack: { type: "slack", platform: "slack", isRepeatable: false },
+  teams: { type: "teams", platform: "teams", isRepeatable: false },
+  discord: { type: "discord", platform: "discord", isRepeatable: false },
+  webhook: { type: "webhook", platform: "webhook", isRepeatable: true },
+}
+
 /** The name of the platform in `device.token_invalid`. */
-export const platformOf = (channel: NotificationChannel): string =>
-  ({ fcm: "fcm", apns: "ios", web_push: "web", email: "", in_app: "" })[channel]
+export const platformOf = (channel: NotificationChannel): string => channelTraits[channel].platform
 
 /** The type of the notifications that a channel delivers. */
-export const typeOf = (channel: NotificationChannel): NotificationRequest["notification_type"] =>
-  channel === "email" || channel === "in_app" ? channel : "push"
+export const typeOf = (channel: NotificationChannel): NotificationType => channelTraits[channel].type
 
 export interface TargetError {
-  readonly reason: "wrong_recipient" | "malformed_token" | "malformed_address"
+  readonly reason: "wrong_recipient" | "malformed_token" | "malformed_address" | "malformed_number" | "malformed_url"
   readonly message: string
 }
 
@@ -140,8 +179,22 @@ export const validateTarget = (
         return malformed("keys.p256dh is a P-256 public key of 65 bytes in base64 or base64url")
       return decodedLength(keys.auth) === 16 ? undefined : malformed("keys.auth is 16 bytes in base64 or base64url")
     }
+    case "sms":
+      return /^\+[1-9][0-9]{6,14}$/.test(target.number)
+        ? undefined
+        : {
+            reason: "malformed_number",
+            message: "a phone number has a + and 7 to 15 digits with the country code, for example +15005550006",
+          }
+    default:
+      return isHttpsUrl(target.url)
+        ? undefined
+        : { reason: "malformed_url", message: "a webhook is an https URL of at most 2,048 characters" }
   }
 }
+
+const isHttpsUrl = (text: string): boolean =>
+  text.length <= 2_048 && URL.canParse(text) && new URL(text).protocol === "https:"
 
 const malformed = (message: string): TargetError => ({ reason: "malformed_token", message })
 

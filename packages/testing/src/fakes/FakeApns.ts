@@ -189,7 +189,8 @@ const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
     if (fake.unavailable) return refuse("ServiceUnavailable")
     const body = Buffer.concat(chunks)
     const collapseId = String(headers["apns-collapse-id"] ?? "")
-    if (headers["apns-topic"] !== topic) return refuse("BadTopic")
+    const suffix = headers["apns-push-type"] === "liveactivity" ? ".push-type.liveactivity" : ""
+    if (headers["apns-topic"] !== `${topic}${suffix}`) return refuse("BadTopic")
     if (Buffer.byteLength(collapseId) > 64) return refuse("BadCollapseId")
     if (body.length > 4_096) return refuse("PayloadTooLarge")
     if (fake.otherEnvironment) return refuse("BadDeviceToken")

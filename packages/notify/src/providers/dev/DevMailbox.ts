@@ -2,7 +2,7 @@
  * The provider of an installation without any other: e-mail appears on the page `/mailbox`, push on the demo page. No
  * message leaves this machine. The state stores them for a week.
  */
-import type { NotificationChannel, InboxMessage } from "@armoricore/domain/NotificationState"
+import type { NotificationChannel, InboxMessage, Target } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import { inboxMessages } from "@armoricore/state/NotificationStates"
 import { Clock, Effect } from "effect"
@@ -14,6 +14,10 @@ const maxBodyCharacters = 400_000
 
 export const layer = (channels: ReadonlyArray<NotificationChannel>) => providerLayer(make(channels))
 
+/** Tokens and URLs are secrets. */
+const addressOf = (target: Target): string =>
+  target.channel === "email" ? target.address : target.channel === "sms" ? target.number : hashOf(target).slice(0, 16)
+
 export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<NotificationChannel>) {
   const messages = yield* Collection.make(inboxMessages)
   const send = Effect.fnUntraced(function* (message: Message) {
@@ -24,7 +28,7 @@ export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<Notific
       user_id: message.userId,
       notification_id: message.notificationId,
       channel: target.channel,
-      to: target.channel === "email" ? target.address : hashOf(target).slice(0, 16),
+      to: addressOf(target),
       title: message.title,
       text: message.text,
       ...(message.html === undefined || message.text.length + message.html.length > maxBodyCharacters

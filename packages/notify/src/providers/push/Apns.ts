@@ -129,11 +129,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       `/3/device/${message.target.channel === "apns" ? message.target.token : ""}`,
       {
         authorization: `bearer ${access}`,
-        "apns-topic": topic,
-        "apns-push-type": PushPayload.isSilent(message) ? "background" : "alert",
+        "apns-topic": PushPayload.isLiveActivity(message) ? `${topic}.push-type.liveactivity` : topic,
+        "apns-push-type": pushTypeOf(message),
         "apns-priority": PushPayload.apnsPriority(message),
         "apns-id": message.uuid,
-        "apns-collapse-id": collapseIdOf(message),
+        // Apple orders the updates of a Live Activity by their timestamp.
+        ...(PushPayload.isLiveActivity(message) ? {} : { "apns-collapse-id": collapseIdOf(message) }),
         ...(message.expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(message.expiresAt / 1000)) }),
       },
       body,
@@ -175,6 +176,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     send,
   }
 })
+
+const pushTypeOf = (message: Message): string =>
+  PushPayload.isLiveActivity(message) ? "liveactivity" : PushPayload.isSilent(message) ? "background" : "alert"
 
 /** Reasons that concern the signed token. */
 const providerTokenReasons: ReadonlySet<string> = new Set([
@@ -262,7 +266,9 @@ const bodyOf = (message: Message): string | PermanentError => {
     ...rest,
     aps: PushPayload.isSilent(message)
       ? aps
-      : { sound: "default", ...aps, ...silence(push), alert: alertOf(aps["alert"], title, text) },
+      : PushPayload.isLiveActivity(message)
+        ? liveActivityOf(aps, title, text)
+        : { sound: "default", ...aps, ...silence(push), alert: alertOf(aps["alert"], title, text) },
   }
   const body = JSON.stringify(payload)
   const bytes = Buffer.byteLength(body)
@@ -275,6 +281,10 @@ const bodyOf = (message: Message): string | PermanentError => {
   bodyByData.set(data, { title, text, push, body })
   return body
 }
+
+/** An update without an alert changes the activity quietly. */
+const liveActivityOf = (aps: Readonly<Record<string, Schema.Json>>, title: string, text: string) =>
+  title === "" && text === "" ? aps : { ...aps, alert: alertOf(aps["alert"], title, text) }
 
 /** JSON omits the key. */
 const silence = (push: Message["push"]) => (push?.sound === false ? { sound: undefined } : {})

@@ -15,6 +15,10 @@ export const isSilent = ({ data, push, text, title }: Pick<Message, "data" | "pu
   return title === "" && text === "" && isObject(aps) && isTrue(aps["content-available"]) && !("alert" in aps)
 }
 
+/** Whether `data.aps` starts, updates or ends a Live Activity; the token is then that of the activity. */
+export const isLiveActivity = ({ data: { aps } }: Pick<Message, "data">): boolean =>
+  isObject(aps) && typeof aps["event"] === "string"
+
 /** Apple's priority: 10 at once, 5 at a time that saves power, 1 low. A silent push may not have 10. */
 export const apnsPriority = (message: Message): "10" | "5" | "1" => {
   const { priority } = message.push ?? {}
@@ -57,7 +61,13 @@ const faultOf = (aps: Aps): string | undefined => {
     if (value !== undefined && !isTrue(value) && value !== 0 && value !== false)
       return `data.aps.${key} is ${JSON.stringify(value)}; it must be 1 or 0`
   }
-  const { alert, badge, sound } = aps
+  const { alert, badge, event, sound } = aps
+  if (event !== undefined && event !== "start" && event !== "update" && event !== "end")
+    return `data.aps.event is ${JSON.stringify(event)}; it must be start, update or end`
+  if ((event === "start" || event === "update") && !isObject(aps["content-state"]))
+    return "data.aps.content-state is missing; a Live Activity needs it as an object"
+  if (event !== undefined && !Number.isInteger(aps["timestamp"]))
+    return `data.aps.timestamp is ${JSON.stringify(aps["timestamp"])}; a Live Activity needs it in Unix seconds`
   if (badge !== undefined && !(Number.isInteger(badge) && Number(badge) >= 0))
     return `data.aps.badge is ${JSON.stringify(badge)}; it must be a whole number`
   if (sound !== undefined && typeof sound !== "string" && !isObject(sound))

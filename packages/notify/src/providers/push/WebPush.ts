@@ -19,11 +19,9 @@ import { ConfigurationError, PermanentError, TransientError } from "@armoricore/
 import { Clock, Duration, Effect, Redacted } from "effect"
 import type * as Jose from "jose"
 import { hash } from "node:crypto"
-import * as Https from "node:https"
 import {
   layer as providerLayer,
   type Message,
-  UnknownOutcome,
   type Provider,
   type ProviderError,
   InvalidTarget,
@@ -31,7 +29,7 @@ import {
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { parseRetryAfter } from "../HttpCall.ts"
-import { blockedReason, privateAddressCode, publicLookup } from "./PublicAddress.ts"
+import * as PublicHttps from "../PublicHttps.ts"
 import * as CachedToken from "../CachedToken.ts"
 import * as PushPayload from "./PushPayload.ts"
 
@@ -92,14 +90,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const key = yield* keyOf(options, importJWK)
   const subjectFault = faultOfSubject(options.subject)
   if (subjectFault !== undefined) return yield* misconfigured("VAPID_SUBJECT", subjectFault)
-  const agent = new Https.Agent({
-    keepAlive: true,
-    maxSockets: 50,
-    ...(options.privateEndpoints === undefined
-      ? { lookup: publicLookup }
-      : { ca: options.privateEndpoints.ca, lookup: undefined }),
+  const https = yield* PublicHttps.make({
+    dependency: name,
+    server: "the push service",
+    privateEndpoints: options.privateEndpoints,
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
   const tokens = new Map<string, CachedToken.CachedToken<never>>()
 
   const tokenFor = (origin: string) => {
@@ -128,8 +123,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const { target } = message
     if (target.channel !== "web_push") return yield* wrongTarget
     const url = new URL(target.subscription.endpoint)
-    const blocked = blockedReason(url)
-    if (blocked !== undefined && options.privateEndpoints === undefined) return yield* endpointRejected(blocked)
     const payload = payloadOf(message)
     if (Buffer.byteLength(payload) > maxBytes) {
       return yield* new PermanentError({
@@ -151,7 +144,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     const token = yield* tokenFor(url.origin)
     const headers = { ...details.headers, Authorization: `vapid t=${token}, k=${options.publicKey}` }
-    return yield* classify(yield* post(url, headers, details.body, agent), isApple(url))
+    return yield* classify(yield* https.post(url, headers, details.body), isApple(url))
   })
 
   return {
@@ -179,57 +172,10 @@ const faultOfSubject = (subject: string): string | undefined => {
     : `must name a public domain: Apple refuses every push with the contact ${JSON.stringify(subject)}`
 }
 
-interface PushResponse {
-  readonly status: number
-  readonly headers: Headers
-  /** The start of the body of a rejection. */
-  readonly text: string
-}
-
-const maxTextLength = 1_000
-
 const isApple = ({ hostname }: URL): boolean => hostname.endsWith(".push.apple.com")
 
-const post = (url: URL, headers: Https.RequestOptions["headers"], body: Buffer | null, agent: Https.Agent) =>
-  Effect.callback<PushResponse, TransientError | PermanentError | UnknownOutcome>((resume) => {
-    const request = Https.request(url, { method: "POST", agent, headers: { ...headers } })
-    let connected = false
-    request.on("socket", (socket) => {
-      // A pooled socket is connected already.
-      if (!socket.connecting) connected = true
-      else socket.once("secureConnect", () => (connected = true))
-    })
-    request.on("response", (response) => {
-      // The whole body is read, so that the connection can be used again.
-      let text = ""
-      response.setEncoding("utf8")
-      response.on("data", (chunk: string) => {
-        if (text.length < maxTextLength) text = `${text}${chunk}`.slice(0, maxTextLength)
-      })
-      const headers = new Headers()
-      for (const [header, value] of Object.entries(response.headers)) {
-        if (typeof value === "string") headers.set(header, value)
-      }
-      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, headers, text })))
-      response.on("error", (cause) => resume(Effect.fail(new UnknownOutcome({ message: cause.message }))))
-    })
-    request.on("error", (cause: NodeJS.ErrnoException) => {
-      if (cause.code === privateAddressCode)
-        return resume(Effect.fail(endpointRejected("it leads to a private network")))
-      return resume(
-        Effect.fail(
-          connected
-            ? new UnknownOutcome({ message: `the push service closed the connection: ${cause.message}` })
-            : unavailable(`cannot connect to the push service: ${cause.message}`),
-        ),
-      )
-    })
-    request.end(body ?? undefined)
-    return Effect.sync(() => request.destroy())
-  })
-
 const classify = Effect.fnUntraced(function* (
-  { headers, status, text }: PushResponse,
+  { headers, status, text }: PublicHttps.PublicHttpsResponse,
   isAppleServer: boolean,
 ): Effect.fn.Return<{ readonly providerId?: string }, ProviderError> {
   if (status >= 200 && status < 300) {
@@ -297,9 +243,6 @@ const keyOf = ({ privateKey, publicKey }: Options, importJWK: typeof Jose.import
     catch: () => misconfigured("VAPID_PRIVATE_KEY", "must be the key of VAPID_PUBLIC_KEY, in base64url"),
   })
 }
-
-const endpointRejected = (reason: string) =>
-  new PermanentError({ code: "endpoint_refused", message: `the subscription's endpoint must not be called: ${reason}` })
 
 const wrongTarget = new PermanentError({
   code: "wrong_recipient",

@@ -8,7 +8,7 @@ import { Duration, Effect, Layer, Redacted } from "effect"
 import { type Message, type Provider, ProviderRegistry } from "../../../src/provider/Provider.ts"
 import * as Apns from "../../../src/providers/push/Apns.ts"
 import * as Fcm from "../../../src/providers/push/Fcm.ts"
-import { blockedReason, isPublic } from "../../../src/providers/push/PublicAddress.ts"
+import { blockedReason, isPublic } from "../../../src/providers/PublicAddress.ts"
 import * as WebPush from "../../../src/providers/push/WebPush.ts"
 import { awaitFinal, ports, publishRequest, service } from "../../support/NotifyHarness.ts"
 
@@ -101,6 +101,24 @@ describe("the fields of push", () => {
       assert.deepStrictEqual(plain.payload, { aps: { alert: { title: "Hello", body: "World" }, sound: "default" } })
       const quiet = yield* apnsPush(provider, { push: { sound: false } })
       assert.deepStrictEqual(quiet.payload, { aps: { alert: { title: "Hello", body: "World" } } })
+    }).pipe(Effect.provide(FakeApns.layer)),
+  )
+
+  it.live("a Live Activity has Apple's push type and topic, and its required keys are checked", () =>
+    Effect.gen(function* () {
+      const provider = yield* apnsOf()
+      const { sent, topic } = yield* FakeApns
+      const aps = { event: "update", timestamp: 1_800_000_000, "content-state": { score: "2:1" } }
+      const message = messageTo(apnsTarget, { title: "", text: "", data: { aps } })
+      yield* provider.send(message)
+      const { headers, payload } = sent.at(-1) ?? {}
+      assert.deepInclude(headers, { "apns-push-type": "liveactivity", "apns-topic": `${topic}.push-type.liveactivity` })
+      assert.deepStrictEqual(payload, { aps })
+      const { timestamp: _timestamp, ...undated } = aps
+      for (const wrong of [undated, { ...aps, event: "pause" }, { event: "start", timestamp: 1 }]) {
+        const refused = yield* Effect.flip(provider.send({ ...message, data: { aps: wrong } }))
+        assert.match(refused.message, /^data\.aps\.(timestamp|event|content-state) is /)
+      }
     }).pipe(Effect.provide(FakeApns.layer)),
   )
 

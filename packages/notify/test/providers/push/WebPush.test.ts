@@ -3,7 +3,7 @@ import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { ProviderRegistry } from "../../../src/provider/Provider.ts"
-import { blockedReason, isPublic } from "../../../src/providers/push/PublicAddress.ts"
+import { blockedReason, isPublic } from "../../../src/providers/PublicAddress.ts"
 import * as WebPush from "../../../src/providers/push/WebPush.ts"
 import {
   deliveryState,
