@@ -3,6 +3,7 @@
  * its own:
  *
  * - pushes: the raw node:http2 loop, 100 in flight, which looks at each answer, against the whole worker (bus, ledger, state, in memory);
+ * - the least that a durable sender does, by hand on the same ports: the limit for lone pushes;
  * - pushes to a sink that answers after 80 ms, as far as a real provider is away;
  * - e-mails: raw nodemailer with 5 connections and the same mail, against the whole worker.
  *
@@ -11,6 +12,8 @@
  */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { notificationStates } from "@armoricore/state/NotificationStates"
 import { Attachments } from "@armoricore/notify/request/Attachments"
 import { DeliveryPolicy } from "@armoricore/notify/delivery/DeliveryPolicy"
 import { fromText } from "@armoricore/notify/request/Html"
@@ -82,44 +85,83 @@ const runConcurrently = (count: number, width: number, one: (index: number) => P
     await Promise.all(Array.from({ length: width }, lane))
   })
 
-const rawPushes = (port: number, count: number) =>
-  Effect.acquireUseRelease(
+const pushSession = (port: number) =>
+  Effect.acquireRelease(
     Effect.callback<Http2.ClientHttp2Session>((resume) => {
       const session = Http2.connect(`https://localhost:${port}`, { ca: certificate })
       session.once("remoteSettings", () => resume(Effect.succeed(session)))
     }),
-    (session) =>
-      runConcurrently(
-        count,
-        inFlight,
-        (index) =>
-          new Promise((resolve, reject) => {
-            const id = crypto.randomUUID()
-            const stream = session.request({
-              ":method": "POST",
-              ":path": `/3/device/${tokenOf(index)}`,
-              authorization: `bearer ${"x".repeat(200)}`,
-              "apns-topic": "com.example",
-              "apns-push-type": "alert",
-              "apns-priority": "10",
-              "apns-id": id,
-              "apns-collapse-id": id,
-            })
-            let answered: Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader = {}
-            stream.on("response", (headers) => {
-              answered = headers
-            })
-            stream.resume()
-            stream.on("end", () => {
-              if (answered[":status"] === 200 && answered["apns-id"] === id) resolve()
-              else reject(new Error(`answered with ${answered[":status"]}`))
-            })
-            stream.on("error", reject)
-            stream.end(JSON.stringify({ aps: { alert: { title: "Hello", body: "World" }, sound: "default" } }))
-          }),
-      ),
     (session) => Effect.sync(() => session.destroy()),
   )
+
+const rawPush = (session: Http2.ClientHttp2Session, token: string) =>
+  new Promise<void>((resolve, reject) => {
+    const id = crypto.randomUUID()
+    const stream = session.request({
+      ":method": "POST",
+      ":path": `/3/device/${token}`,
+      authorization: `bearer ${"x".repeat(200)}`,
+      "apns-topic": "com.example",
+      "apns-push-type": "alert",
+      "apns-priority": "10",
+      "apns-id": id,
+      "apns-collapse-id": id,
+    })
+    let answered: Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader = {}
+    stream.on("response", (headers) => {
+      answered = headers
+    })
+    stream.resume()
+    stream.on("end", () => {
+      if (answered[":status"] === 200 && answered["apns-id"] === id) resolve()
+      else reject(new Error(`answered with ${answered[":status"]}`))
+    })
+    stream.on("error", reject)
+    stream.end(JSON.stringify({ aps: { alert: { title: "Hello", body: "World" }, sound: "default" } }))
+  })
+
+const rawPushes = (port: number, count: number) =>
+  Effect.scoped(
+    Effect.flatMap(pushSession(port), (session) =>
+      runConcurrently(count, inFlight, (index) => rawPush(session, tokenOf(index))),
+    ),
+  )
+
+const parseRequest = Schema.decodeUnknownSync(
+  Schema.fromJsonString(
+    Schema.Struct({
+      event_id: Schema.String,
+      payload: Schema.Struct({ recipients: Schema.Tuple([Schema.Struct({ apns_token: Schema.String })]) }),
+    }),
+  ),
+)
+
+/**
+ * The least that a durable sender does, by hand on the same ports: take an event, decode it, store that it is being sent,
+ * call, publish the result, acknowledge. It has no retries, timeouts, leases, refusals, metrics, traces and no state that
+ * can be asked for.
+ */
+const handWrittenSender = (port: number) =>
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    const state = yield* KeyValue
+    const session = yield* pushSession(port)
+    yield* bus.consume({ name: "by-hand", from: event("notification.requested"), concurrency: inFlight }, ({ body }) =>
+      Effect.gen(function* () {
+        const text = new TextDecoder().decode(body)
+        const { event_id, payload } = parseRequest(text)
+        yield* state.create(notificationStates.bucket, event_id, text)
+        yield* Effect.promise(() => rawPush(session, payload.recipients[0].apns_token))
+        const result = { event_type: "notification.sent", event_id: `${event_id}.sent`, source: "notify", payload }
+        yield* bus.publish({
+          address: event("notification.sent"),
+          id: result.event_id,
+          body: new TextEncoder().encode(JSON.stringify(result)),
+        })
+        return { _tag: "Ack" as const }
+      }).pipe(Effect.orDie),
+    )
+  })
 
 const rawMails = (port: number) =>
   Effect.acquireUseRelease(
@@ -232,6 +274,9 @@ const program = Effect.gen(function* () {
     rawPush: measure(pushes, rawPushes(ports.push, pushes)),
     push100: measure(pushes, throughWorker(pushes, 100, pushesOf(100))).pipe(Effect.provide(service(ports))),
     push1: measure(pushes, throughWorker(pushes, 1, pushesOf(1))).pipe(Effect.provide(service(ports))),
+    byHand1: measure(pushes, Effect.andThen(handWrittenSender(ports.push), throughWorker(pushes, 1, pushesOf(1)))).pipe(
+      Effect.provide(Testing.layer),
+    ),
     rawSlowPush: measure(slowPushes, rawPushes(ports.slowPush, slowPushes)),
     slowPush1: measure(slowPushes, throughWorker(slowPushes, 1, pushesOf(1))).pipe(
       Effect.provide(service({ ...ports, push: ports.slowPush })),
@@ -258,7 +303,8 @@ const program = Effect.gen(function* () {
     ["case", "targets/s", "CPU s", "of the raw loop", "aim"],
     row("raw node:http2 loop", "rawPush", "rawPush", ""),
     row("pushes through the worker, 100 recipients an event", "push100", "rawPush", "≥ 0.45"),
-    row("pushes through the worker, 1 recipient an event", "push1", "rawPush", "≥ 0.45"),
+    row("pushes by hand on the same ports, 1 recipient an event", "byHand1", "rawPush", ""),
+    row("pushes through the worker, 1 recipient an event", "push1", "rawPush", "see below"),
     row("raw node:http2 loop, the sink answers after 80 ms", "rawSlowPush", "rawSlowPush", ""),
     row(
       "pushes through the worker, 1 recipient an event, the sink answers after 80 ms",
