@@ -33,7 +33,7 @@ const send = Effect.fnUntraced(function* (kind: ChatKind, answer?: string, more:
 })
 
 const summaryOf = (...args: Parameters<typeof send>) =>
-  Effect.map(send(...args), (state) => state?.deliveries[0]?.summary)
+  Effect.map(send(...args), (state): object => state?.deliveries[0]?.summary ?? {})
 
 describe("a message to a chat", () => {
   it.live("has the format of each service, and cannot mention a whole channel", () =>
