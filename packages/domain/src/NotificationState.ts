@@ -124,6 +124,8 @@ export const Attachment = Schema.Struct({
   file_path: Schema.String,
   filename: Schema.optionalKey(Schema.String),
   content_type: Schema.optionalKey(Schema.String),
+  /** An image that the HTML shows as `cid:…`. */
+  content_id: Schema.optionalKey(Schema.String),
 })
 export type Attachment = typeof Attachment.Type
 

@@ -26,7 +26,7 @@ export const notify = {
     example: "apns:500,ses:14",
   }),
   NOTIFY_TEMPLATES: text({
-    description: "folder of templates: files NAME.json with title, text and html",
+    description: "folder of templates in Liquid: files NAME.json with title, text and html",
     defaultText: "none",
     example: "/etc/armoricore/templates",
   }),

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { deriveId } from "../DeterministicId.ts"
 import { NotificationId, UserId } from "../Ids.ts"
 import { optionalNullable, Metadata, ObjectPath, PhpObject, Timestamp } from "../JsonCodecs.ts"
+import { Locale } from "../Localization.ts"
 import { Failure } from "./failure.ts"
 
 /** The channel of a notification; `push` stands for FCM, APNs and Web Push. */
@@ -115,6 +116,8 @@ export const NotificationRequested = Schema.Struct({
   email: optionalNullable(PhpObject(EmailOptions)),
   template: optionalNullable(Schema.String),
   context: optionalNullable(PhpObject(Schema.Record(Schema.String, Schema.Json))),
+  /** The language of the reader, for the template. */
+  locale: optionalNullable(Locale),
   /** E-mail only. */
   attachments: optionalNullable(Schema.Array(AttachmentRequest)),
   /** The kind of notification, for example `newsletter`. Mail with a category has an unsubscribe link. */

@@ -9,6 +9,8 @@ export interface LoadedAttachment {
   readonly filename: string
   readonly contentType: string
   readonly content: Uint8Array
+  /** The HTML shows it in its place. */
+  readonly contentId?: string
 }
 
 export interface Options {
@@ -63,6 +65,7 @@ export class Attachments extends Context.Service<
             filename: safeName(attachment.filename ?? key.slice(key.lastIndexOf("/") + 1)),
             contentType: safeType(attachment.content_type ?? info.contentType),
             content,
+            ...(attachment.content_id === undefined ? {} : { contentId: attachment.content_id }),
           }
         })
         return {

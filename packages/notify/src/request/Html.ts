@@ -39,9 +39,9 @@ export const fromText = (title: string, text: string): string => {
   return page(title, paragraphs.join("\n"))
 }
 
-export const page = (title: string, body: string): string =>
+export const page = (title: string, body: string, language = "en"): string =>
   `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title></head>
+<html lang="${escape(language)}"><head><meta charset="utf-8"><title>${escape(title)}</title></head>
 <body style="font-family:system-ui,sans-serif;line-height:1.5;max-width:40rem;margin:1rem auto;padding:0 1rem">
 ${body}
 </body></html>

@@ -14,7 +14,7 @@ import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
 import * as JsonSize from "./JsonSize.ts"
 import { DeliveryIdKey, deliveryIdOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
-import { Templates } from "./Templates.ts"
+import { type Rendered, Templates } from "./Templates.ts"
 
 type Requested = EventOf<"notification.requested">
 
@@ -115,14 +115,18 @@ const renderContent = Effect.fnUntraced(function* (
   { payload }: Requested,
   bytes: number,
 ): Effect.fn.Return<NotificationContent, PermanentError, Templates> {
-  const { actor, attachments, category, email, expires_at, template } = payload
+  const { actor, category, expires_at, locale, template } = payload
   if (bytes > maxRequestBytes) {
     return yield* tooLarge
   }
-  const plain = { title: payload.title, text: payload.body }
-  const rendered = template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {})
+  const plain: Rendered = { title: payload.title, text: payload.body }
+  const rendered =
+    template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {}, locale)
   const title = EmailOptions.oneLine(rendered.title)
   const mail = payload.notification_type === "email"
+  // The fields of the request replace those of its template.
+  const email = rendered.email === undefined ? payload.email : { ...rendered.email, ...payload.email }
+  const attachments = [...(payload.attachments ?? []), ...(rendered.attachments ?? [])]
   const { data, push } = pushOf(payload)
   const { collapse_key = payload.collapse_key, ...presentation } = push ?? {}
   if (collapse_key !== undefined && (Buffer.byteLength(collapse_key) > 64 || /\p{Cc}/u.test(collapse_key))) {
@@ -132,14 +136,14 @@ const renderContent = Effect.fnUntraced(function* (
     title,
     text: rendered.text,
     // HTML that derives from plain text is created when the e-mail is sent, which keeps the document small.
-    ...(mail && "html" in rendered && rendered.html !== undefined ? { html: rendered.html } : {}),
+    ...(mail && rendered.html !== undefined ? { html: rendered.html } : {}),
     data,
     ...(isNonEmptyKey(collapse_key) ? { collapse_key } : {}),
     ...(mail || push === undefined ? {} : { push: presentation }),
     ...(mail && email !== undefined ? { email: yield* EmailOptions.make(email) } : {}),
     ...(category === undefined ? {} : { category }),
     ...(actor === undefined ? {} : { actor }),
-    ...(attachments === undefined || !mail ? {} : { attachments }),
+    ...(attachments.length === 0 || !mail ? {} : { attachments }),
     ...(expires_at === undefined ? {} : { expires_at: Timestamp.toMillis(expires_at) }),
   }
 })

@@ -13,6 +13,8 @@
  * ```
  */
 import { PermanentError } from "@armoricore/domain/Errors"
+import type { PayloadOf } from "@armoricore/domain/EventRegistry"
+import type { Attachment } from "@armoricore/domain/NotificationState"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { Context, Effect, Layer, Schema } from "effect"
 import { type Html, page } from "./Html.ts"
@@ -21,11 +23,18 @@ export interface Rendered {
   readonly title: string
   readonly text: string
   readonly html?: string
+  /** Where the request has no such field. */
+  readonly email?: EmailOptions
+  /** The inline images of `html`. */
+  readonly attachments?: ReadonlyArray<Attachment>
 }
+
+type EmailOptions = NonNullable<PayloadOf<"notification.requested">["email"]>
 
 export interface Template {
   readonly name: string
-  readonly render: (context: unknown) => Effect.Effect<Rendered, PermanentError>
+  /** `locale` is the language of the reader, if it is known. */
+  readonly render: (context: unknown, locale?: string) => Effect.Effect<Rendered, PermanentError>
 }
 
 /** `write` receives the decoded context. Its `html` is placed into a page with `title`. */
@@ -60,14 +69,14 @@ export class Templates extends Context.Service<
   Templates,
   {
     /** `PermanentError` codes `unknown_template`, `template_context`. */
-    readonly render: (name: string, context: unknown) => Effect.Effect<Rendered, PermanentError>
+    readonly render: (name: string, context: unknown, locale?: string) => Effect.Effect<Rendered, PermanentError>
   }
 >()("@armoricore/notify/Templates") {
   static readonly layer = (templates: ReadonlyArray<Template> = []): Layer.Layer<Templates> =>
     Layer.sync(Templates, () => {
       const known = new Map(templates.map((template) => [template.name, template]))
       return {
-        render: (name, context) => {
+        render: (name, context, locale) => {
           const template = known.get(name)
           return template === undefined
             ? Effect.fail(
@@ -76,7 +85,7 @@ export class Templates extends Context.Service<
                   message: `the template ${JSON.stringify(name)} does not exist; the templates are: ${[...known.keys()].join(", ") || "none"}`,
                 }),
               )
-            : template.render(context)
+            : template.render(context, locale)
         },
       }
     })

@@ -35,11 +35,24 @@ const welcome = Templates.make(
   }),
 )
 
+/** With everything that a template in files can set. */
+const picture: Templates.Template = {
+  name: "picture",
+  render: (_context, locale) =>
+    Effect.succeed({
+      title: `In ${locale}`,
+      text: "A picture",
+      html: '<img src="cid:logo@inline">',
+      email: { from_name: "Support", reply_to: ["support@example.com"] },
+      attachments: [{ file_path: "s3://media/logo.png", content_id: "logo@inline" }],
+    }),
+}
+
 export const installed = <E, R>(
   routes: Layer.Layer<never, E, R>,
   change: Partial<typeof DeliveryPolicy.Service> = {},
 ) =>
-  service(Layer.provide(routes, attachments), { templates: [welcome] }).pipe(
+  service(Layer.provide(routes, attachments), { templates: [welcome, picture] }).pipe(
     Layer.provide(policy({ ...fastMailRetry, ...change })),
     Layer.provideMerge(Layer.merge(ports, fakes)),
   )

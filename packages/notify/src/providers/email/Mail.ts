@@ -96,10 +96,11 @@ export const toNodemailer = (mail: Mail) => {
     ...(html === undefined ? {} : { html }),
     messageId,
     headers: { ...headers },
-    attachments: attachments.map(({ content, contentType, filename }) => ({
+    attachments: attachments.map(({ content, contentId, contentType, filename }) => ({
       filename,
       contentType,
       content: Buffer.from(content),
+      ...(contentId === undefined ? {} : { cid: contentId, contentDisposition: "inline" as const }),
     })),
     disableFileAccess: true,
     disableUrlAccess: true,

@@ -121,11 +121,13 @@ const bodyOf = (mail: Mail.Mail, deliveryId: string) => ({
   ...(mail.attachments.length === 0
     ? {}
     : {
-        attachments: mail.attachments.map(({ content, contentType, filename }) => ({
+        attachments: mail.attachments.map(({ content, contentId, contentType, filename }) => ({
           content: Buffer.from(content).toString("base64"),
           type: contentType,
           filename,
-          disposition: "attachment",
+          ...(contentId === undefined
+            ? { disposition: "attachment" }
+            : { disposition: "inline", content_id: contentId }),
         })),
       }),
 })

@@ -71,6 +71,36 @@ describe("content", () => {
       }).pipe(Effect.provide(installed(smtp))),
   )
 
+  it.live("a template sets the sender's name, the reply address and inline images, unless the request does", () =>
+    Effect.gen(function* () {
+      const storage = yield* ObjectStorage
+      yield* storage.put({ bucket: "media", key: "logo.png" }, Buffer.from("png"), { contentType: "image/png" })
+      const request = { template: "picture", locale: "fr", email: { from_name: "Billing" } }
+      yield* awaitFinal(yield* mail("anna@example.org", request))
+      const [grid] = (yield* FakeSendGrid).accepted
+      assert.deepNestedInclude(grid?.body, {
+        subject: "In fr",
+        "from.name": "Billing",
+        reply_to_list: [{ email: "support@example.com" }],
+        "attachments[0].content_id": "logo@inline",
+        "attachments[0].disposition": "inline",
+      })
+    }).pipe(Effect.provide(installed(sendgrid))),
+  )
+
+  it.live("SMTP mail shows an inline image in its place", () =>
+    Effect.gen(function* () {
+      const storage = yield* ObjectStorage
+      yield* storage.put({ bucket: "media", key: "logo.png" }, Buffer.from("png"), { contentType: "image/png" })
+      yield* awaitFinal(yield* mail("anna@example.org", { template: "picture", locale: "fr" }))
+      const [received] = (yield* FakeSmtp).received
+      assert.match(received?.raw ?? "", /^From: "?Support"? </m)
+      assert.include(received?.raw, "Content-Id: <logo@inline>")
+      assert.match(received?.raw ?? "", /Content-Disposition: inline/)
+      assert.include(received?.raw, "multipart/related")
+    }).pipe(Effect.provide(installed(smtp))),
+  )
+
   it.live("an invalid attachment type adds no header, and the mail is sent", () =>
     Effect.gen(function* () {
       const fake = yield* FakeSendGrid
