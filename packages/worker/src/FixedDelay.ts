@@ -47,7 +47,11 @@ export const make = Effect.fnUntraced(function* (
     schedule: (onDue) => {
       const timer = { dueAt: MonotonicClock.millis(clock) + millis, onDue }
       timers.add(timer)
-      if (watcher === undefined) watcher = fork(watch)
+      if (watcher === undefined) {
+        const started = fork(watch)
+        // Without a delay it has ended already.
+        if (started.pollUnsafe() === undefined) watcher = started
+      }
       return () => void timers.delete(timer)
     },
   }

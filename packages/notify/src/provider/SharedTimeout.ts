@@ -1,14 +1,6 @@
-/**
- * One timeout for all calls of a provider. Since all have the same limit, one fiber watches the oldest call. A timer and
- * a race for each (`Effect.timeout`) would cost 5 µs CPU per call, which is much for a push batch.
- */
-import { Clock, type Context, Duration, Effect, type Exit, Fiber, type Scope } from "effect"
-
-interface Call {
-  readonly deadline: number
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-  timedOut: boolean
-}
+/** One timeout for all calls of a provider; see `FixedDelay`. */
+import * as FixedDelay from "@armoricore/worker/FixedDelay"
+import { type Context, type Duration, Effect, type Exit, Fiber, type Scope } from "effect"
 
 export interface SharedTimeout {
   /**
@@ -22,48 +14,24 @@ export interface SharedTimeout {
   ) => Effect.Effect<void>
 }
 
-export const make = Effect.fnUntraced(function* (
-  timeout: Duration.Duration,
-): Effect.fn.Return<SharedTimeout, never, Scope.Scope> {
-  const timeoutMillis = Duration.toMillis(timeout)
-  const clock = yield* Clock.Clock
-  const scope = yield* Effect.scope
-  const ownContext = yield* Effect.context<never>()
-  // In order of their deadlines.
-  const calls = new Set<Call>()
-  let isWatching = false
-
-  const watch: Effect.Effect<void> = Effect.suspend(() => {
-    for (const call of calls) {
-      const remaining = call.deadline - clock.currentTimeMillisUnsafe()
-      if (remaining > 0) return Effect.andThen(Effect.sleep(remaining), watch)
-      calls.delete(call)
-      call.timedOut = true
-      call.fiber.interruptUnsafe()
-    }
-    isWatching = false
-    return Effect.void
-  })
-
-  return {
-    start: (context, effect, settled) => {
-      const fiber = Effect.runForkWith(context)(effect)
+export const make = (timeout: Duration.Duration): Effect.Effect<SharedTimeout, never, Scope.Scope> =>
+  Effect.map(FixedDelay.make(timeout), (timeouts) => ({
+    start: (context, call, settled) => {
+      const fiber = Effect.runForkWith(context)(call)
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) {
         settled(exit, false)
         return Effect.void
       }
-      const call: Call = { fiber, deadline: clock.currentTimeMillisUnsafe() + timeoutMillis, timedOut: false }
-      calls.add(call)
-      fiber.addObserver((end) => {
-        calls.delete(call)
-        settled(end, call.timedOut)
+      let timedOut = false
+      const cancel = timeouts.schedule(() => {
+        timedOut = true
+        fiber.interruptUnsafe()
       })
-      if (!isWatching) {
-        isWatching = true
-        Effect.runForkWith(ownContext)(Effect.forkIn(watch, scope))
-      }
+      fiber.addObserver((end) => {
+        cancel()
+        settled(end, timedOut)
+      })
       return Fiber.interrupt(fiber)
     },
-  }
-})
+  }))
