@@ -1,4 +1,4 @@
-/** Delivers push notifications and e-mail. A provider's Layer is imported by its own path, `providers/…`. */
+/** Delivers push notifications, e-mail, SMS and messages to chats. A provider's Layer is imported by its own path, `providers/…`. */
 export { Deliveries } from "./delivery/Deliveries.ts"
 export { DeliveryPolicy } from "./delivery/DeliveryPolicy.ts"
 export { html } from "./request/Html.ts"
@@ -15,3 +15,4 @@ export * as Templates from "./request/Templates.ts"
 export * as UnsubscribeLinks from "./unsubscribe/UnsubscribeLinks.ts"
 export * as SendGridWebhook from "./webhooks/SendGridWebhook.ts"
 export * as SesWebhook from "./webhooks/SesWebhook.ts"
+export * as TwilioWebhook from "./webhooks/TwilioWebhook.ts"

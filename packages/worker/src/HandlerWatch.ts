@@ -1,7 +1,7 @@
 /**
  * Watches the handlers of one consumer that have suspended: it ends a handler at its timeout, renews its lease, and ends it
  * when the lease is lost or the job is cancelled. A handler costs two entries of a set. Racing it against a fiber for each
- * of these would cost 60 µs CPU per message, more than a whole push.
+ * of these took a quarter of the CPU of a lone push (measured, bench/notify).
  */
 import { Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { StateError } from "@armoricore/state/KeyValue"
