@@ -267,8 +267,8 @@ describe("an error names its field", () => {
         return `${path}: ${message}`
       })
       const kinds =
-        "payload.recipients.0: payload.recipients.0 must have one of the keys fcm_token, apns_token, web_push, email"
-      assert.strictEqual(yield* told({ sms: "+49" }), kinds)
+        "payload.recipients.0: payload.recipients.0 must have one of the keys fcm_token, apns_token, web_push, email, sms, slack, teams, discord, webhook"
+      assert.strictEqual(yield* told({ fax: "+49" }), kinds)
       assert.strictEqual(yield* told({}), kinds)
       assert.match(yield* told({ email: "" }), /^payload\.recipients\.0\.email: /)
       assert.match(yield* told({ fcm_token: 5 }), /fcm_token must be a string$/)

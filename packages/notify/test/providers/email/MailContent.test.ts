@@ -95,7 +95,7 @@ describe("content", () => {
       yield* awaitFinal(yield* mail("anna@example.org", { template: "picture", locale: "fr" }))
       const [received] = (yield* FakeSmtp).received
       assert.match(received?.raw ?? "", /^From: "?Support"? </m)
-      assert.include(received?.raw, "Content-Id: <logo@inline>")
+      assert.match(received?.raw ?? "", /^Content-ID: <logo@inline>\r$/im)
       assert.match(received?.raw ?? "", /Content-Disposition: inline/)
       assert.include(received?.raw, "multipart/related")
     }).pipe(Effect.provide(installed(smtp))),
