@@ -97,6 +97,22 @@ final class Api implements Publisher
         return $this->call('POST', self::userPath($userId) . '/inbox/read', Event::json((object) ($ids === null ? [] : ['ids' => $ids])));
     }
 
+    /**
+     * Removes everything about a user; `user.erased` follows on the webhook. Requires a token.
+     *
+     * @return array{user_id: string, event_id: string}
+     */
+    public function eraseUser(string|int $userId): array
+    {
+        return $this->call('DELETE', self::userPath($userId), '');
+    }
+
+    /** Removes a media and everything that was made from it; `media.deleted` follows on the webhook. */
+    public function deleteMedia(string $mediaId): void
+    {
+        $this->publish(Event::of('media.delete_requested', ['media_id' => $mediaId]));
+    }
+
     private static function userPath(string|int $userId): string
     {
         return '/v1/users/' . rawurlencode((string) $userId);

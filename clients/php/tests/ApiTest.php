@@ -42,6 +42,13 @@ final class ApiTest extends TestCase
         self::assertArrayNotHasKey('seq', $api->publishToTopic('media:m1', 'highlight', ['at' => 12]));
     }
 
+    public function testErasesAUserAndDeletesAMedia(): void
+    {
+        $api = new Api($this->url, $this->token);
+        self::assertSame('a:1', $api->eraseUser('a:1')['user_id']);
+        $api->deleteMedia('never-uploaded');
+    }
+
     public function testNamesTheInvalidField(): void
     {
         try {

@@ -7,6 +7,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import * as Authentication from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { NoStore, PublisherCredentials } from "./contract/Security.ts"
+import * as CaptionHandlers from "./CaptionHandlers.ts"
 import * as DeviceHandlers from "./DeviceHandlers.ts"
 import * as ErasureHandlers from "./ErasureHandlers.ts"
 import * as EventHandlers from "./EventHandlers.ts"
@@ -45,6 +46,7 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         UploadHandlers.layer(uploads),
         MediaHandlers.layer,
         ErasureHandlers.layer,
+        CaptionHandlers.layer({ bucket: uploads.bucket }),
         TranscriptHandlers.layer(transcripts),
         NotificationHandlers.layer,
         Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),

@@ -4,6 +4,7 @@ import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { assert, describe, it } from "@effect/vitest"
 import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually } from "@armoricore/testing/Eventually"
 import { Effect, Result } from "effect"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -102,6 +103,60 @@ describe("commands on a media", () => {
       yield* eventually(() => commands.length === 2)
       assert.match(commands[0] ?? "", /"requested_at":"2[0-9-]+T/)
     }).pipe(Effect.scoped, Effect.provide(apiServer())),
+  )
+})
+
+describe("/v1/media/{id}/captions", () => {
+  it.live("takes SubRip and WebVTT of the owner, and names what is wrong with other files", () =>
+    Effect.gen(function* () {
+      const commands: Array<string> = []
+      const bus = yield* EventBus
+      yield* bus.consume({ name: "test", from: work("media", "control"), concurrency: 1 }, ({ body }) =>
+        Effect.sync(() => {
+          commands.push(new TextDecoder().decode(body))
+          return { _tag: "Ack" as const }
+        }),
+      )
+      yield* (yield* ObjectStorage).setup("media")
+      const states = yield* Collection.make(mediaStates)
+      yield* states.put("m1", state)
+      const token = yield* signToken("u1")
+      const srt = "1\n00:00:01,000 --> 00:00:02,000\nHallo\n"
+      const send = (query: string, body = srt, as = token) =>
+        sendRequest("POST", `/v1/media/m1/captions${query}`, { token: as, body })
+      assert.deepInclude(yield* send("?language=de", srt, yield* signToken("u2")), { status: 403 })
+      for (const [query, body, expected] of [
+        ["", srt, { path: "language" }],
+        ["?language=german", srt, { path: "language" }],
+        ["?language=de&kind=x", srt, { path: "kind" }],
+        ["?language=de&title=%20", srt, { path: "title" }],
+        ["?language=de", "1\n00:00:02,000 --> 00:00:01,000\nx", { code: "invalid_captions", path: "line.2" }],
+        ["?language=de", "%PDF-1.4", { code: "invalid_captions" }],
+      ] as const) {
+        const refused = yield* send(query, body)
+        assert.strictEqual(refused.status, 422, query)
+        assert.deepInclude(refused.body, expected)
+      }
+      assert.strictEqual((yield* send("?language=de", "x".repeat(2_100_000))).status, 413)
+      const accepted = yield* send("?language=DE&kind=subtitles&title=Eigene")
+      assert.deepInclude(accepted, { status: 202 })
+      assert.deepInclude(accepted.body, { media_id: "m1", language: "de", kind: "subtitles", cues: 1 })
+      yield* eventually(() => commands.length === 1)
+      assert.match(commands[0] ?? "", /"action":"set_captions".*"key":"captions\/m1\/de-subtitles-[0-9a-f]{12}\.vtt"/)
+      const remove = (query: string) => sendRequest("DELETE", `/v1/media/m1/captions${query}`, { token })
+      assert.deepInclude(yield* remove("?language=de"), { status: 404 })
+      const uploadedCaptions = {
+        language: "de",
+        kind: "captions" as const,
+        key: "k",
+        cues: 1,
+        uploaded_at: state.updated_at,
+      }
+      yield* states.put("m1", { ...state, captions: { "de.captions": uploadedCaptions } })
+      assert.deepInclude(yield* remove("?language=de"), { status: 202 })
+      yield* eventually(() => commands.length === 2)
+      assert.include(commands[1], '"captions_key":"de.captions"')
+    }).pipe(Effect.provide(apiServer())),
   )
 })
 

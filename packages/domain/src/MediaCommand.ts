@@ -1,5 +1,6 @@
 /** Commands of owners and operators to the media workers, sent as internal work. */
 import { Schema } from "effect"
+import { UploadedCaptions } from "./CaptionTrack.ts"
 import { MediaUploaded } from "./events/media.ts"
 import { MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./JsonCodecs.ts"
@@ -14,11 +15,18 @@ export const mediaChunkKind = "chunk"
 export const mediaConcatKind = "concat"
 
 export const MediaCommand = Schema.Struct({
-  /** `cancel` ends the work on the newest upload; `delete` also removes the media and its objects. */
-  action: Schema.Literals(["cancel", "delete"]),
+  /**
+   * `cancel` ends the work on the newest upload; `delete` also removes the media and its objects; `set_captions` and
+   * `remove_captions` change the uploaded captions of one language and kind.
+   */
+  action: Schema.Literals(["cancel", "delete", "set_captions", "remove_captions"]),
   media_id: MediaId,
   /** When the request was received. A queued upload or transcription that is older is dropped after a deletion. */
   requested_at: Schema.optionalKey(Timestamp),
+  /** Of `set_captions`. */
+  captions: Schema.optionalKey(UploadedCaptions),
+  /** Of `remove_captions`: a `captionsKey`. */
+  captions_key: Schema.optionalKey(Schema.String),
 })
 export type MediaCommand = typeof MediaCommand.Type
 

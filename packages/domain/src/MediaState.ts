@@ -3,6 +3,7 @@
  * `media:{id}`) read it.
  */
 import { Schema } from "effect"
+import { UploadedCaptions } from "./CaptionTrack.ts"
 import { MediaFailed, MediaPlayable, MediaReady, MediaStage, MediaUploaded } from "./events/media.ts"
 import { EventId, MediaId, UserId } from "./Ids.ts"
 import { Timestamp } from "./JsonCodecs.ts"
@@ -44,6 +45,8 @@ export const MediaState = Schema.Struct({
   /** As `playable_prefix`, once the bus has stored `media.playable`. */
   playable_published_prefix: Schema.optionalKey(Schema.String),
   failed: Schema.optionalKey(MediaFailed),
+  /** Captions that were uploaded, by `captionsKey`. They outlive a new version of the stream. */
+  captions: Schema.optionalKey(Schema.Record(Schema.String, UploadedCaptions)),
   /** The newest upload, for a retry. */
   upload: Schema.optionalKey(MediaUploaded),
   /** Trace and request of the newest upload, if known. */

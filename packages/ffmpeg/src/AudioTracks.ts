@@ -17,6 +17,13 @@ export const isDecodableAudio = (
   decodableCodecs: ReadonlySet<string>,
 ): boolean => codec_type === "audio" && channels > 0 && decodableCodecs.has(codec_name)
 
-/** The default track of the file, or its first one. */
-export const preferredTrack = <S extends ProbedStream>(streams: ReadonlyArray<S>): S | undefined =>
-  streams.find(({ disposition }) => disposition?.["default"] === 1) ?? streams[0]
+/** Audio that describes the picture, or people who talk about it. */
+const isSecondary = ({ disposition }: ProbedStream): boolean =>
+  ["comment", "descriptions", "visual_impaired"].some((flag) => disposition?.[flag] === 1)
+
+/** The default track of the file, or its first one; description and commentary only if there is nothing else. */
+export const preferredTrack = <S extends ProbedStream>(streams: ReadonlyArray<S>): S | undefined => {
+  const main = streams.filter((stream) => !isSecondary(stream))
+  const candidates = main.length === 0 ? streams : main
+  return candidates.find(({ disposition }) => disposition?.["default"] === 1) ?? candidates[0]
+}

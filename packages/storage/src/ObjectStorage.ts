@@ -23,11 +23,14 @@ export interface ObjectSummary extends ObjectRef {
 export interface ObjectInfo extends ObjectSummary {
   readonly contentType: string
   readonly cacheControl?: string
+  readonly contentDisposition?: string
 }
 
 export interface PutOptions {
   readonly contentType: string
   readonly cacheControl?: string
+  /** How browsers treat the object: `attachment; filename="…"` saves it as a file. ASCII. */
+  readonly contentDisposition?: string
 }
 
 /** Bytes `start` to `end`, both inclusive; without `end` to the last byte. */
@@ -76,7 +79,7 @@ export class ObjectStorage extends Context.Service<
     /** Ascending by key. */
     readonly list: (bucket: string, prefix: string) => Stream.Stream<ObjectSummary, StorageError>
     /**
-     * Copies bytes, content type and cache control to another key, inside the storage where possible. Atomic, as `put`.
+     * Copies bytes, content type, disposition and cache control to another key, inside the storage where possible. Atomic, as `put`.
      * At most 5 GB, within one bucket or between two.
      */
     readonly copy: (from: ObjectRef, to: ObjectRef) => Effect.Effect<ObjectInfo, NotFound | StorageError>

@@ -1,5 +1,6 @@
 /** The public HTTP API as a contract: `ApiRoutes` serves it, `ApiClient` calls it, `openapi.json` describes it. */
 import { HttpApi, OpenApi } from "effect/http-api"
+import { CaptionApi } from "./CaptionApi.ts"
 import { DeviceApi } from "./DeviceApi.ts"
 import { ErasureApi } from "./ErasureApi.ts"
 import { EventApi } from "./EventApi.ts"
@@ -17,6 +18,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(UploadApi)
   .add(MediaApi)
   .add(TranscriptApi)
+  .add(CaptionApi)
   .add(NotificationApi)
   .add(InboxApi)
   .add(DeviceApi)

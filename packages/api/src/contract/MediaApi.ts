@@ -1,9 +1,14 @@
 /** The state of a media, and the commands on it, for its owner and for operators. */
+import { UploadedCaptions } from "@armoricore/domain/CaptionTrack"
 import { MediaState } from "@armoricore/domain/MediaState"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { problems } from "../Problem.ts"
 import { Authentication, NoStore } from "./Security.ts"
+
+const { cues, kind, language, title, uploaded_at } = UploadedCaptions.fields
+/** Without the key of the object. */
+const CaptionsOfMedia = Schema.Struct({ language, kind, title, cues, uploaded_at })
 
 /** Without object prefixes, attempts and request ids: those are internal. */
 export const MediaResponse = Schema.Struct({
@@ -14,6 +19,7 @@ export const MediaResponse = Schema.Struct({
   percent: MediaState.fields.percent,
   renditions: MediaState.fields.renditions,
   timings: MediaState.fields.timings,
+  captions: Schema.optionalKey(Schema.Record(Schema.String, CaptionsOfMedia)),
   playable: MediaState.fields.playable,
   ready: MediaState.fields.ready,
   failed: MediaState.fields.failed,

@@ -1,43 +1,68 @@
 /**
  * Adds captions to the master playlist and the DASH manifest. Both were written by this package, so they can be edited line
- * by line. Repeating an edit gives the same text.
+ * by line. Repeating an edit gives the same text. Subtitles of the source itself (`subtitles/…`) are written with the stream
+ * and stay; captions that come later (`captions/…`) are replaced.
  */
+import type { CaptionKind } from "@armoricore/domain/CaptionTrack"
+import { fileName, playlistName } from "./CaptionSegments.ts"
 
 export interface CaptionRendition {
-  /** BCP 47. */
-  readonly language: string
+  /** BCP 47; absent if unknown. */
+  readonly language: string | undefined
   /** The name in the menu of a player. */
   readonly title: string
-  /** The folder below the stream's prefix, without a trailing slash. */
+  /** The folder below the stream's prefix, without a trailing slash: `captions/…` or `subtitles/…`. */
   readonly folder: string
+  readonly kind: CaptionKind
   /** Players may select it automatically if it matches the viewer's language. */
   readonly autoselect: boolean
 }
 
-export const playlistName = "stream.m3u8"
-export const fileName = "captions.vtt"
-
 const subtitlesAttribute = ',SUBTITLES="subs"'
+const mediaTag = "#EXT-X-MEDIA:TYPE=SUBTITLES"
 
 /** Replaces the captions of a master playlist. */
 export const addToMaster = (master: string, renditions: ReadonlyArray<CaptionRendition>): string => {
   const lines = master
     .split("\n")
-    .filter((line) => !line.startsWith("#EXT-X-MEDIA:TYPE=SUBTITLES"))
+    .filter((line) => !(line.startsWith(mediaTag) && line.includes('URI="captions/')))
     .map((line) => line.replace(subtitlesAttribute, ""))
-  if (renditions.length === 0) return lines.join("\n")
+  const existing = lines.filter((line) => line.startsWith(mediaTag))
+  if (renditions.length + existing.length === 0) return lines.join("\n")
   const first = lines.findIndex((line) => line.startsWith("#EXT-X-STREAM-INF:"))
+  const names = new Set(existing.map((line) => /NAME="([^"]*)"/.exec(line)?.[1] ?? ""))
   return [
     ...lines.slice(0, first),
-    ...renditions.map(
-      ({ autoselect, folder, language, title }) =>
-        `#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="${title.replaceAll('"', "'")}",LANGUAGE="${language}",AUTOSELECT=${autoselect ? "YES" : "NO"},DEFAULT=NO,FORCED=NO,URI="${folder}/${playlistName}"`,
-    ),
+    ...renditions.map((rendition) => tagOf(rendition, uniqueName(quotable(rendition.title), names))),
     // Every variant must name the group, or players drop the captions when they switch variants.
     ...lines
       .slice(first)
       .map((line) => (line.startsWith("#EXT-X-STREAM-INF:") ? `${line}${subtitlesAttribute}` : line)),
   ].join("\n")
+}
+
+const tagOf = ({ autoselect, folder, kind, language }: CaptionRendition, name: string): string =>
+  `${mediaTag},${[
+    'GROUP-ID="subs"',
+    `NAME="${name}"`,
+    ...(language === undefined ? [] : [`LANGUAGE="${language}"`]),
+    `AUTOSELECT=${autoselect || kind === "forced" ? "YES" : "NO"}`,
+    "DEFAULT=NO",
+    `FORCED=${kind === "forced" ? "YES" : "NO"}`,
+    ...(kind === "captions" ? [`CHARACTERISTICS="${describesSounds}"`] : []),
+    `URI="${folder}/${playlistName}"`,
+  ].join(",")}`
+
+const describesSounds = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+
+const quotable = (title: string): string => title.replaceAll('"', "'").replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ")
+
+/** Names are unique within a group. */
+const uniqueName = (title: string, names: Set<string>): string => {
+  let name = title
+  for (let count = 2; names.has(name); count++) name = `${title} ${count}`
+  names.add(name)
+  return name
 }
 
 /** Replaces the captions of a DASH manifest. */
@@ -48,29 +73,31 @@ export const addToManifest = (manifest: string, renditions: ReadonlyArray<Captio
     .flatMap((line) => (line === "</Period>" ? [...renditions.map(adaptationSet), line] : [line]))
     .join("\n")
 
-const adaptationSet = ({ folder, language, title }: CaptionRendition): string =>
-  `<AdaptationSet id="captions-${language}" contentType="text" mimeType="text/vtt" lang="${language}"><Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/><Label>${escapeXml(title)}</Label><Representation id="captions-${language}" bandwidth="1000"><BaseURL>${folder}/${fileName}</BaseURL></Representation></AdaptationSet>`
+const roles: Readonly<Record<CaptionKind, string>> = {
+  captions: "caption",
+  subtitles: "subtitle",
+  forced: "forced-subtitle",
+}
+
+const adaptationSet = ({ folder, kind, language, title }: CaptionRendition): string => {
+  const id = folder.replaceAll("/", "-")
+  const lang = language === undefined ? "" : ` lang="${language}"`
+  return `<AdaptationSet id="${id}" contentType="text" mimeType="text/vtt"${lang}><Role schemeIdUri="urn:mpeg:dash:role:2011" value="${roles[kind]}"/><Label>${escapeXml(title)}</Label><Representation id="${id}" bandwidth="1000"><BaseURL>${folder}/${fileName}</BaseURL></Representation></AdaptationSet>`
+}
 
 const escapeXml = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
+  text
+    .replaceAll(/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
 
-/** One segment for the whole duration: captions are small, and no cue is split. */
-export const playlist = (seconds: number): string =>
-  [
-    "#EXTM3U",
-    "#EXT-X-VERSION:7",
-    `#EXT-X-TARGETDURATION:${Math.max(1, Math.ceil(seconds))}`,
-    "#EXT-X-MEDIA-SEQUENCE:0",
-    "#EXT-X-PLAYLIST-TYPE:VOD",
-    `#EXTINF:${seconds.toFixed(6)},`,
-    fileName,
-    "#EXT-X-ENDLIST",
-    "",
-  ].join("\n")
+const nameOf = (language: string): string =>
+  new Intl.DisplayNames([language, "en"], { type: "language", fallback: "code" }).of(language) ?? language
 
-/** Aligns the captions with the stream: their time 0 is the presentation time of the first frame. */
-export const withTimestampMap = (vtt: string, startSeconds: number): string =>
-  vtt.replace(
-    /^WEBVTT[^\n]*\n(X-TIMESTAMP-MAP=[^\n]*\n)?/,
-    `WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:${Math.round(startSeconds * 90_000)},LOCAL:00:00:00.000\n`,
-  )
+/** The language in itself, with the kind where it matters. */
+export const titleOf = (language: string | undefined, kind: CaptionKind): string => {
+  const name = language === undefined ? "Subtitles" : nameOf(language)
+  return kind === "captions" ? `${name} (CC)` : kind === "forced" ? `${name} (forced)` : name
+}

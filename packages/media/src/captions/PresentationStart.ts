@@ -2,6 +2,21 @@
  * The presentation time of the first frame (or audio sample) of a stream: the decode time of its first segment, plus the
  * composition offset of the first sample, minus the offset of the edit list, which players apply. Captions count from it.
  */
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
+import { Effect, Stream } from "effect"
+
+/** Of a stored track; 0 if it cannot be read. The boxes are at the beginning of both files. */
+export const read = Effect.fn("PresentationStart.read")(function* (bucket: string, init: string, segment: string) {
+  const storage = yield* ObjectStorage
+  const head = (key: string) =>
+    storage.get({ bucket, key }, { start: 0, end: 65_535 }).pipe(
+      Effect.flatMap(({ body }) => Stream.runCollect(body)),
+      Effect.map((pieces) => Buffer.concat([...pieces])),
+      Effect.catchTag("NotFound", () => Effect.succeed(undefined)),
+    )
+  const [initBytes, segmentBytes] = [yield* head(init), yield* head(segment)]
+  return initBytes === undefined || segmentBytes === undefined ? 0 : (presentationStart(initBytes, segmentBytes) ?? 0)
+})
 
 /** Seconds, from the initialisation segment and the first segment. Undefined if a box is missing. */
 export const presentationStart = (init: Uint8Array, segment: Uint8Array): number | undefined => {

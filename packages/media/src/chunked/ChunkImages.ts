@@ -2,7 +2,7 @@
  * Thumbnails, poster and storyboard tiles of a chunk. Each chunk extracts the frames that a single encode of the whole
  * video would extract from its window.
  */
-import type { EncodingPlan } from "../encode/EncodingPlan.ts"
+import { type EncodingPlan, posterSeconds } from "../encode/EncodingPlan.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 import { frameAt, maxFrames, frameTime, type ChunkWindow } from "./ChunkWindow.ts"
 
@@ -38,7 +38,7 @@ export const imageFrames = (plan: EncodingPlan, window: ChunkWindow): ImageFrame
     name: `thumbnails/${String(index + 1).padStart(2, "0")}.jpg`,
     frame: frameAt((index + 0.5) * step, frameRate),
   }))
-  const posters = thumbnails === 0 ? [] : [{ name: "poster.jpg", frame: frameAt(info.duration / 10, frameRate) }]
+  const posters = thumbnails === 0 ? [] : [{ name: "poster.jpg", frame: frameAt(posterSeconds(plan), frameRate) }]
   const tiles: Array<ImageFrame> = []
   if (storyboard !== undefined) {
     const from = Math.floor(frameTime(window.firstFrame, frameRate) / storyboard.interval)

@@ -6,6 +6,7 @@ import { type PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { Clock, Effect, Equal } from "effect"
+import * as MediaRequest from "../pipeline/MediaRequest.ts"
 import { planEncoding } from "../pipeline/TranscodeOptions.ts"
 import type { UploadJob } from "../pipeline/UploadJob.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
@@ -34,6 +35,8 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
 ) {
   const { chunks, limits } = options
   if (chunks === undefined) return undefined
+  const request = yield* MediaRequest.decode(event.payload.metadata)
+  if (MediaRequest.needsOneRun(request)) return undefined
   const { bucket, etag, key, size } = yield* locate({
     filePath: event.payload.file_path,
     buckets: options.sourceBuckets,
@@ -51,10 +54,12 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
     Effect.map(encodes.find(earlier), (job) => ({ job, version: earlier })),
   )
   if (earlierEncodes.some(({ job }) => job?.rejected === true && Equal.equals(job.source, source))) return undefined
-  const info = yield* probeRemote(source, limits, chunks)
-  if (info === undefined) return undefined
+  const probed = yield* probeRemote(source, limits, chunks)
+  if (probed === undefined) return undefined
+  const info = yield* MediaRequest.apply(probed, request)
+  if (info.video === undefined) return undefined
   const programs = yield* FfmpegPrograms
-  const plan = planEncoding(options, info, programs.toneMapping)
+  const plan = planEncoding(options, info, programs.toneMapping, MediaRequest.planRequestOf(request))
   yield* charge({ bytes: size, seconds: info.duration })
 
   const windows = ChunkWindow.planWindows(info, plan.frameRate, chunks.chunkSeconds)

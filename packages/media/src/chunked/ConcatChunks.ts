@@ -14,13 +14,15 @@ import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import * as StillImages from "../packaging/StillImages.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import { failure } from "../pipeline/Failures.ts"
-import { mp4Renditions, type ResolvedOptions } from "../pipeline/TranscodeOptions.ts"
+import { downloadName, mp4Renditions, type ResolvedOptions, transcodeTimeout } from "../pipeline/TranscodeOptions.ts"
 import type { PublishOutcome } from "../pipeline/VersionPublisher.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
+import * as EmbeddedSubtitles from "../captions/EmbeddedSubtitles.ts"
 import type { ChunkContext } from "./ChunkContext.ts"
 import * as ChunkedEncodes from "./ChunkedEncodes.ts"
 import { assemble, type AssembledStream, listObjects } from "./ChunkOutputs.ts"
 import * as ProvisionalChunkPlaylist from "./ProvisionalChunkPlaylist.ts"
+import * as RangeProxy from "./RangeProxy.ts"
 
 export interface ConcatRequest {
   readonly mediaId: string
@@ -91,6 +93,7 @@ export const concat = (context: ChunkContext) => {
     yield* downloadImages(bucket, plan, outputs, folder)
     const objects = new Map(outputs.flatMap(listObjects).map(({ bytes, name }) => [`${prefix}${name}`, bytes]))
     const mp4 = yield* makeMp4Files(options, plan, prefix, uploadedTracks, folder)
+    for (const [name, bytes] of yield* extractSubtitles(options, job, folder)) objects.set(`${prefix}${name}`, bytes)
     const target = { bucket, prefix, concurrency: options.uploadConcurrency }
     return yield* retryWhileUnavailable(
       Effect.gen(function* () {
@@ -98,7 +101,7 @@ export const concat = (context: ChunkContext) => {
         return yield* StreamPublisher.publish(
           plan,
           { uploadedTracks, objects, stillImages },
-          { ...target, audioOnly, mp4 },
+          { ...target, audioOnly, mp4, downloadName: downloadName(plan, job.source.key) },
         )
       }),
     )
@@ -195,6 +198,29 @@ const makeMp4Files = Effect.fnUntraced(function* (
   const timeout = Duration.seconds(300 + plan.info.duration)
   return yield* Mp4Files.make({ from: folder, uploadedTracks, renditions, timeout, minFreeDisk })
 })
+
+/** Reads the upload by range requests; a file without text subtitles is not read. */
+const extractSubtitles = Effect.fnUntraced(function* (
+  options: ResolvedOptions,
+  { attempt: { prefix }, plan, source }: ChunkedEncodes.ChunkedEncode,
+  folder: string,
+) {
+  const { bucket, memoryLimit, stallTimeout } = options
+  if (plan.info.subtitles === undefined) return new Map<string, number>()
+  const proxy = yield* RangeProxy.open(source)
+  const timeout = transcodeTimeout(options, plan.info.duration)
+  const subtitles = yield* EmbeddedSubtitles.extract(plan, {
+    input: { url: proxy.url },
+    folder,
+    bucket,
+    prefix,
+    timeout,
+    stallTimeout,
+    memoryLimit,
+  })
+  const fault = proxy.fault()
+  return fault === undefined ? subtitles : yield* Effect.fail(fault)
+}, Effect.scoped)
 
 /** A source may end before its stated duration. A short chunk with video after it means that the source is damaged. */
 const checkNoGaps = (job: ChunkedEncodes.ChunkedEncode, outputs: ReadonlyArray<ChunkedEncodes.ChunkOutput>) => {

@@ -22,6 +22,28 @@ export const Passthrough = Schema.Struct({
 })
 export type Passthrough = typeof Passthrough.Type
 
+/** The instructions of the upload that change the output. `info` describes the clip already. */
+export const PlanRequest = Schema.Struct({
+  /** Of all instructions: an encode is reused only for the same ones. */
+  hash: Schema.String,
+  clip: Schema.optionalKey(Schema.Struct({ start: Schema.Finite, end: Schema.Finite })),
+  watermark: Schema.optionalKey(
+    Schema.Struct({
+      /** Of the PNG. */
+      etag: Schema.String,
+      position: Schema.Literals(["top-left", "top-right", "bottom-left", "bottom-right", "center"]),
+      opacity: Schema.Finite,
+      /** Of the width of the picture. */
+      width: Schema.Finite,
+    }),
+  ),
+  /** Seconds from the start of the stream. */
+  posterTime: Schema.optionalKey(Schema.Finite),
+  /** MP4 files for download, with this name or, if it is empty, that of the upload. */
+  download: Schema.optionalKey(Schema.String),
+})
+export type PlanRequest = typeof PlanRequest.Type
+
 const fields = {
   info: MediaInfo,
   /** Largest first; empty for an audio recording. */
@@ -35,6 +57,7 @@ const fields = {
   /** The target loudness of every encoded audio track, in LUFS. */
   loudness: Schema.optional(Schema.Finite),
   passthrough: Schema.optional(Passthrough),
+  request: Schema.optional(PlanRequest),
   /** ffmpeg decodes no larger frame, even if the size changes within the file. */
   maxPixels: Schema.optional(Schema.Finite),
 }
@@ -53,6 +76,10 @@ export class EncodingPlan extends Schema.Class<EncodingPlan>("@armoricore/media/
     return JSON.stringify(encode(this)) === JSON.stringify(encode(other))
   }
 }
+
+/** The time of the poster: many videos begin with black. */
+export const posterSeconds = ({ info, request }: Pick<EncodingPlan, "info" | "request">): number =>
+  request?.posterTime ?? info.duration / 10
 
 const encode = Schema.encodeSync(EncodingPlan)
 

@@ -22,7 +22,9 @@ import { audioCodec, videoCodec } from "./codecs/Codecs.ts"
 import type { VideoCodec } from "./codecs/VideoCodec.ts"
 import { filterGraph, jpegFilters, photoOutputs } from "./FfmpegFilters.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
+import { clipFilters, clipInputArgs } from "./Clip.ts"
 import * as TrackAlignment from "./TrackAlignment.ts"
+import * as Watermark from "./Watermark.ts"
 
 export const playlistName = "stream.m3u8"
 export const posterName = "poster.jpg"
@@ -47,7 +49,8 @@ export const args = (plan: EncodingPlan, input: string): ReadonlyArray<string> =
       ...splitArgs(`-ss ${seconds} -t ${Math.ceil(info.duration) + 5} -i`),
       `file:${input}`,
     ]),
-    ...(renditions.length === 0 ? [] : videoArgs(plan)),
+    ...Watermark.inputArgs(plan),
+    ...(renditions.length === 0 ? [] : videoArgs(plan, undefined, 1 + lateInputs(plan).length)),
     ...info.audioTracks.flatMap((audio, track) =>
       plan.isCopiedAudio(track) ? audioCopyArgs(audio, track) : audioArgs(plan, audio, track, lateInput(plan, track)),
     ),
@@ -79,14 +82,17 @@ const lateInputs = (plan: EncodingPlan): ReadonlyArray<LateInput> =>
 
 const lateInput = (plan: EncodingPlan, track: number) => lateInputs(plan).find((late) => late.track === track)
 
-const inputArgs = ({ info, maxPixels }: EncodingPlan, input: string): ReadonlyArray<string> => [
+const inputArgs = ({ info, maxPixels, request }: EncodingPlan, input: string): ReadonlyArray<string> => [
   ...splitArgs("-hide_banner -nostdin -loglevel error"),
   ...inputRestrictions,
   ...(maxPixels === undefined ? [] : splitArgs(`-max_pixels ${maxPixels}`)),
   ...(mayChangeSize(info) ? splitArgs("-reinit_filter:v 0") : []),
   ...rotationArgs(info),
   // A file may be longer than its header states.
-  ...splitArgs(`-t ${Math.ceil(info.duration) + 5} -i`),
+  ...(request?.clip === undefined
+    ? splitArgs(`-t ${Math.ceil(info.duration) + 5}`)
+    : clipInputArgs(info, request.clip)),
+  "-i",
   `file:${input}`,
 ]
 
@@ -102,6 +108,7 @@ export const imagesOnlyArgs = (plan: EncodingPlan, input: string): ReadonlyArray
   const decoded = plan.with({ passthrough: undefined })
   return [
     ...inputArgs(decoded, input),
+    ...Watermark.inputArgs(decoded),
     "-filter_complex",
     filterGraph(decoded),
     // ffmpeg fails if an output of the filter graph is not mapped.
@@ -147,7 +154,7 @@ export const splitArgs = (text: string): ReadonlyArray<string> => text.split(" "
 export const mayChangeSize = ({ video }: MediaInfo): boolean =>
   video !== undefined && video.rotation === 0 && !video.interlaced && video.still === undefined
 
-export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArray<string> => {
+export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow, watermarkInput?: number): ReadonlyArray<string> => {
   const { passthrough, info, renditions } = plan
   const [top] = renditions
   const isCopied = passthrough?.video !== undefined && top !== undefined
@@ -165,7 +172,7 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow): ReadonlyArr
   const gop = gopLength(plan, keyFrames)
   const forced = forceKeyFramesExpression(keyFrames, plan, window)
   return [
-    ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan, window)] : []),
+    ...(needsFilterGraph(plan) ? ["-filter_complex", filterGraph(plan, window, watermarkInput)] : []),
     ...(isCopied
       ? [
           ...splitArgs(`-map 0:${info.video?.index ?? 0} -c:v:0 copy -tag:v:0 ${videoCodec(top.codec).sampleEntry}`),
@@ -224,6 +231,7 @@ export const audioArgs = (
   ...audioCodec.encoderArgs(`:a:${track}`),
   `-filter:a:${track}`,
   [
+    ...clipFilters(plan, "a"),
     ...audioShift(TrackAlignment.shiftSeconds(plan) + (late?.seconds ?? 0)),
     // Without a layout no channel has a known position, so the first two become left and right.
     ...(audio.hasLayout ? [] : [`pan=stereo|c0=c0|c1=c${audio.channels > 1 ? 1 : 0}`]),

@@ -5,10 +5,12 @@
  */
 import * as ChunkImages from "../chunked/ChunkImages.ts"
 import { type ChunkWindow, frameTime } from "../chunked/ChunkWindow.ts"
-import type { EncodingPlan } from "./EncodingPlan.ts"
+import { type EncodingPlan, posterSeconds } from "./EncodingPlan.ts"
 import * as ToneMap from "./ToneMap.ts"
 import { rareFrames } from "@armoricore/ffmpeg/RareFrames"
+import { clipFilters } from "./Clip.ts"
 import * as TrackAlignment from "./TrackAlignment.ts"
+import * as Watermark from "./Watermark.ts"
 import { stillVideoSeconds } from "../probe/Probe.ts"
 import type { Rational, VideoInfo } from "../probe/MediaInfo.ts"
 
@@ -17,10 +19,11 @@ const minThumbnailSide = 360
 const maxPosterSide = 720
 
 /** The plan must have a rendition. Outputs: `[v0]…`, `[thumbnails]`, `[poster]`, `[storyboard]`, and for a photo `[i0]…`. */
-export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string => {
+export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow, watermarkInput = 1): string => {
   const { info, renditions, frameRate } = plan
   const sides = renditions.map(({ width, height }) => Math.min(width, height))
   const photos = photoOutputs(plan)
+  const watermark = plan.request?.watermark
   const last = renditions.length - 1
   const imageFrames = window === undefined ? undefined : ChunkImages.imageFrames(plan, window)
   const from = (index: number, side: ImageOutput) =>
@@ -59,6 +62,9 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
       index === 0 ? `[0:${info.video?.index ?? 0}]` : `[c${index}]`,
       [
         ...(index === 0 ? sourceFilters(plan, size, window) : [size, "setsar=1"]),
+        ...(index === 0 && watermark !== undefined
+          ? [`null[base]${Watermark.filters(watermark, watermarkInput, rendition.width)}`, bt709]
+          : []),
         ...(outputs.length > 1 ? [`split=${outputs.length}`] : []),
       ].join(","),
       ...outputs,
@@ -80,7 +86,7 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow): string =>
       ? [
           `[posters]${rareFrames(
             imageFrames === undefined
-              ? posterExpression(info.duration)
+              ? posterExpression(posterSeconds(plan))
               : ChunkImages.selectExpression(imageFrames.poster),
           )},${jpegFilters}[poster]`,
         ]
@@ -130,6 +136,7 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
     window?.frames === undefined || frameTime(window.firstFrame + window.frames, plan.frameRate) > plan.info.duration
   const held = isLast ? TrackAlignment.heldFrames(plan) : 0
   return [
+    ...clipFilters(plan, ""),
     ...(shift === 0 ? [] : [`setpts=PTS+${shift.toFixed(6)}/TB`]),
     ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
     ...(still === undefined ? [rate] : orientationFilters(still.orientation)),
@@ -142,13 +149,15 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
         : [`${size}+full_chroma_int+full_chroma_inp+accurate_rnd:in_color_matrix=bt2020`, ...lutFilters]),
     "setsar=1",
     "format=yuv420p",
-    "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+    bt709,
     ...(held === 0 ? [] : [`tpad=stop_mode=clone:stop=${held}`]),
     ...(still === undefined
       ? []
       : [`tpad=stop_mode=clone:stop_duration=${stillVideoSeconds}`, rate, `trim=duration=${stillVideoSeconds}`]),
   ]
 }
+
+const bt709 = "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 
 const sdrScaleOptions = (source: VideoInfo | undefined): string =>
   `:in_color_matrix=${source?.matrix ?? "bt709"}:out_color_matrix=bt709:out_range=limited`
@@ -209,7 +218,7 @@ const thumbnailExpression = (seconds: number, frameRate: Rational, maxCount: num
 
 /** Selects the first frame and a later one that replaces it, because many videos begin with black. */
 const posterExpression = (seconds: number): string =>
-  firstOfEach((time) => `gte(${time}\\,${(seconds / 10).toFixed(3)})`)
+  firstOfEach((time) => `gte(${time}\\,${Math.max(0, seconds - 1e-6).toFixed(6)})`)
 
 /** Selects the first frame, and each frame for whose time `step` is larger than for the frame before. */
 const firstOfEach = (step: (time: string) => string): string => `eq(N\\,0)+gt(${step("T")}\\,${step("PREV_INT")})`

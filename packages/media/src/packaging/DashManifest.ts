@@ -53,7 +53,10 @@ const videoAdaptationSet = (renditions: ReadonlyArray<VideoRendition>, index: nu
 
 const audioAdaptationSet = (track: AudioTrack, index: number): ReadonlyArray<string> => [
   `<AdaptationSet id="${index + 1}" contentType="audio" mimeType="audio/mp4"${track.language === undefined ? "" : ` lang="${track.language}"`} segmentAlignment="true" startWithSAP="1">`,
-  `<Role schemeIdUri="urn:mpeg:dash:role:2011" value="${index === 0 ? "main" : "alternate"}"/>`,
+  ...(track.purpose === "description"
+    ? ['<Accessibility schemeIdUri="urn:tva:metadata:cs:AudioPurposeCS:2007" value="1"/>']
+    : []),
+  `<Role schemeIdUri="urn:mpeg:dash:role:2011" value="${index === 0 ? "main" : (track.purpose ?? "alternate")}"/>`,
   `<Label>${escapeXml(track.title)}</Label>`,
   `<Representation id="${track.name}" codecs="${track.codec}" bandwidth="${maxBandwidth(track.segments)}" audioSamplingRate="${track.timescale}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="${track.channels ?? 2}"/>${segmentTemplate(track)}</Representation>`,
   "</AdaptationSet>",

@@ -4,7 +4,7 @@
  */
 import { playlistName } from "../encode/FfmpegCommand.ts"
 import { averageRate, startTag, keyFrames, peakRate, type Segment } from "./MediaPlaylist.ts"
-import type { Rational } from "../probe/MediaInfo.ts"
+import type { AudioInfo, Rational } from "../probe/MediaInfo.ts"
 
 export interface VideoRendition {
   /** The folder of its playlist. */
@@ -31,6 +31,7 @@ export interface AudioTrack {
   readonly language?: string | undefined
   /** The name in the menu of a player. */
   readonly title: string
+  readonly purpose?: AudioInfo["purpose"]
 }
 
 export interface RenderOptions {
@@ -41,6 +42,8 @@ export interface RenderOptions {
    * states the higher of the declared and the measured rate, has no I-frame playlists, and makes players begin at the start.
    */
   readonly declaredBandwidth?: ((name: string) => number) | undefined
+  /** A JSON file with chapters, relative to the playlist. */
+  readonly chapters?: string | undefined
 }
 
 export const iFramePlaylistName = "iframes.m3u8"
@@ -54,6 +57,8 @@ export const render = (
   const { declaredBandwidth } = options
   const lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
   if (declaredBandwidth !== undefined) lines.push(startTag)
+  if (options.chapters !== undefined)
+    lines.push(`#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.chapters",URI="${options.chapters}"`)
   const [main] = audioTracks
   const hasGroup = renditions.length > 0 || audioTracks.length > 1
   if (hasGroup) lines.push(...audioTracks.map(mediaTag))
@@ -102,7 +107,9 @@ const mediaTag = (track: AudioTrack, index: number): string =>
     `NAME="${quotedString(track.title)}"`,
     ...(track.language === undefined ? [] : [`LANGUAGE="${track.language}"`]),
     `DEFAULT=${index === 0 ? "YES" : "NO"}`,
-    "AUTOSELECT=YES",
+    // Commentary is chosen by hand only.
+    `AUTOSELECT=${track.purpose === "commentary" ? "NO" : "YES"}`,
+    ...(track.purpose === "description" ? ['CHARACTERISTICS="public.accessibility.describes-video"'] : []),
     `CHANNELS="${track.channels ?? 2}"`,
     `URI="${track.name}/${playlistName}"`,
   ].join(",")}`

@@ -23,13 +23,24 @@ export const fromUploaded = (plan: EncodingPlan, uploadedTracks: ReadonlyArray<U
   )
   const titles = audioTitles(plan)
   const audioTracks = plan.info.audioTracks.flatMap(
-    ({ channels: sourceChannels, language }, track): ReadonlyArray<MasterPlaylist.AudioTrack> => {
+    ({ channels: sourceChannels, language, purpose }, track): ReadonlyArray<MasterPlaylist.AudioTrack> => {
       const name = audioFolder(track)
       const stored = tracks.find(({ folder }) => folder === name)
       if (stored === undefined) return []
       const { codec, timescale } = stored.track
       const channels = plan.isCopiedAudio(track) ? sourceChannels : 2
-      return [{ name, codec, timescale, channels, segments: stored.segments, language, title: titles[track] ?? name }]
+      return [
+        {
+          name,
+          codec,
+          timescale,
+          channels,
+          segments: stored.segments,
+          language,
+          purpose,
+          title: titles[track] ?? name,
+        },
+      ]
     },
   )
   return { tracks, renditions, audioTracks }
@@ -40,11 +51,14 @@ const audioTitles = (plan: EncodingPlan): ReadonlyArray<string> => {
   const { audioTracks } = plan.info
   if (audioTracks.length < 2) return ["audio"]
   const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" })
-  const candidates = audioTracks.map(({ language, title }, track) => {
+  const candidates = audioTracks.map(({ language, purpose, title }, track) => {
     // Muxers write meaningless default titles.
     const ownTitle =
       title === undefined || /^(sound|audio|stereo|core media).*|handler$/i.test(title) ? undefined : title
-    return (ownTitle ?? (language === undefined ? undefined : names.of(language)) ?? `Track ${track + 1}`).slice(0, 80)
+    const name = (language === undefined ? undefined : names.of(language)) ?? `Track ${track + 1}`
+    return (ownTitle ?? (purpose === undefined ? name : `${name} (${purposeNames[purpose]})`)).slice(0, 80)
   })
   return candidates.map((title, track) => (candidates.indexOf(title) === track ? title : `${title} ${track + 1}`))
 }
+
+const purposeNames = { description: "audio description", commentary: "commentary" } as const

@@ -7,6 +7,9 @@ import { basename } from "node:path/posix"
 import { TransientError } from "@armoricore/domain/Errors"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, FileSystem, Stream } from "effect"
+import * as CaptionRenditions from "../captions/CaptionRenditions.ts"
+import * as EmbeddedSubtitles from "../captions/EmbeddedSubtitles.ts"
+import * as Chapters from "./Chapters.ts"
 import * as DashManifest from "./DashManifest.ts"
 import { failure } from "../pipeline/Failures.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
@@ -46,6 +49,8 @@ export interface Target {
   readonly concurrency: number
   /** Adds a variant with audio only. */
   readonly audioOnly: boolean
+  /** The name of files for download, without rendition and ending. */
+  readonly downloadName: string
   /** Local files for download by rendition. */
   readonly mp4: Readonly<Record<string, string>>
 }
@@ -104,12 +109,17 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
       ? undefined
       : yield* put(Storyboard.vttName, Storyboard.render(board, lastFrameAt, inventory.seconds), "text/vtt")
 
+  const chapters = plan.info.chapters === undefined ? undefined : Chapters.fileName
+  if (plan.info.chapters !== undefined)
+    yield* put(Chapters.fileName, Chapters.render(plan.info.chapters), "application/json")
+
   const mp4: Record<string, string> = {}
   for (const [name, file] of Object.entries(target.mp4)) {
     const key = `${target.prefix}mp4/${name}.mp4`
     const info = yield* storage.put({ bucket: target.bucket, key }, diskStream(fs.stream(file)), {
       contentType: "video/mp4",
       cacheControl: immutableCacheControl,
+      contentDisposition: attachment(`${target.downloadName}-${name}.mp4`),
     })
     sizes.set(key, info.size)
     mp4[name] = key
@@ -136,16 +146,19 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
   const missing = [...sizes].find(([key, size]) => storedSizes.get(key) !== size)?.[0]
   if (missing !== undefined) return yield* missingObject(missing)
 
+  const subtitles = EmbeddedSubtitles.renditionsOf(plan, stored.objects.keys())
+  const manifest = DashManifest.render({
+    ...inventory,
+    storyboard: board === undefined ? undefined : { board, spriteCount: sprites.length },
+  })
   const dash = yield* put(
     DashManifest.manifestName,
-    DashManifest.render({
-      ...inventory,
-      storyboard: board === undefined ? undefined : { board, spriteCount: sprites.length },
-    }),
+    CaptionRenditions.addToManifest(manifest, subtitles),
     "application/dash+xml",
   )
-  const text = MasterPlaylist.render(inventory.renditions, inventory.audioTracks, { audioOnly: target.audioOnly })
-  const master = yield* put(masterName, text, playlistType)
+  const { audioOnly } = target
+  const text = MasterPlaylist.render(inventory.renditions, inventory.audioTracks, { audioOnly, chapters })
+  const master = yield* put(masterName, CaptionRenditions.addToMaster(text, subtitles), playlistType)
   yield* Effect.forEach([dash, master], (key) =>
     storage
       .head({ bucket: target.bucket, key })
@@ -185,6 +198,17 @@ export const validateInventory = Effect.fnUntraced(function* (
     seconds: longest - mainSeconds > TrackAlignment.maxDifference ? longest : mainSeconds,
   }
 })
+
+/** Browsers save the file under this name. The first form is for old ones. */
+export const attachment = (name: string): string => {
+  const clean = name.replace(/[\p{Cc}\p{Cs}/\\:*?"<>|]/gu, "_").trim()
+  const ascii = clean.replace(/[^\x20-\x7e]/g, "_")
+  const encoded = encodeURIComponent(clean).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`
+}
 
 const invalidStream = (detail: string) =>
   new TransientError({

@@ -5,6 +5,7 @@
  * Every step may be repeated, so a deletion that was interrupted continues with the next delivery of its request. The
  * transcript belongs to `ai`, which may not run; it is deleted here, so that one event reports the whole deletion.
  */
+import { captionsPrefix } from "@armoricore/domain/CaptionTrack"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import type { PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { MediaDeletion, MediaState } from "@armoricore/domain/MediaState"
@@ -110,7 +111,11 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
     const isKept = laterLife(known, generation)
     // The objects go first: the document names the upload, which a repetition needs to find.
     yield* record.markDeleted(mediaId, generation)
-    yield* objects.remove(mediaId, [`media/${mediaId}/`, ...uploads], isKept)
+    yield* objects.remove(
+      mediaId,
+      [`media/${mediaId}/`, ...uploads, ...(isKept === undefined ? [captionsPrefix(mediaId)] : [])],
+      isKept,
+    )
     if (isKept === undefined) {
       yield* objects.remove(mediaId, [`transcripts/${mediaId}/`, `work/transcription/${mediaId}/`])
       yield* Collection.retryConflicts(transcripts.remove(mediaId))

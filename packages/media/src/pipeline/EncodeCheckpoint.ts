@@ -18,6 +18,7 @@ import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import type { StillImages } from "../packaging/StillImages.ts"
 import { retryTransient, initName, type UploadedTrack } from "../packaging/SegmentUploader.ts"
+import * as MediaRequest from "./MediaRequest.ts"
 import { type ResolvedOptions, planEncoding } from "./TranscodeOptions.ts"
 import { Segment } from "../packaging/MediaPlaylist.ts"
 import { Track } from "../packaging/Mp4.ts"
@@ -61,7 +62,7 @@ const sourceHash = ({ bucket, etag, key, size }: ObjectInfo): string =>
 
 /** Passthrough is not part of the hash: the same packets lead to the same decision. */
 const commandHash = (options: ResolvedOptions, plan: EncodingPlan): string =>
-  sha256(JSON.stringify(FfmpegCommand.args(planEncoding(options, plan.info, plan.toneMapping), "source")))
+  sha256(JSON.stringify(FfmpegCommand.args(planEncoding(options, plan.info, plan.toneMapping, plan.request), "source")))
 
 /** Call it after all objects that the checkpoint names are in storage. */
 export const write = Effect.fn("EncodeCheckpoint.write")(function* (
@@ -116,15 +117,21 @@ export const find = Effect.fn("EncodeCheckpoint.find")(function* (
   options: ResolvedOptions,
   attempts: ReadonlyArray<MediaAttempt>,
   source: ObjectInfo,
+  request: MediaRequest.MediaRequest,
 ) {
   for (const { prefix } of [...attempts].reverse()) {
-    const checkpoint = yield* read(options, prefix, source)
+    const checkpoint = yield* read(options, prefix, source, request)
     if (checkpoint !== undefined) return checkpoint
   }
   return undefined
 })
 
-const read = Effect.fnUntraced(function* (options: ResolvedOptions, prefix: string, source: ObjectInfo) {
+const read = Effect.fnUntraced(function* (
+  options: ResolvedOptions,
+  prefix: string,
+  source: ObjectInfo,
+  request: MediaRequest.MediaRequest,
+) {
   const storage = yield* ObjectStorage
   const { toneMapping } = yield* FfmpegPrograms
   const object = yield* storage.get(checkpointRef(options, prefix)).pipe(
@@ -136,6 +143,7 @@ const read = Effect.fnUntraced(function* (options: ResolvedOptions, prefix: stri
   const document = Option.getOrUndefined(Schema.decodeUnknownOption(CheckpointDocument)(text))
   if (document === undefined || document.source_hash !== sourceHash(source)) return undefined
   const { plan } = document
+  if (plan.request?.hash !== MediaRequest.hashOf(request)) return undefined
   if (document.command_hash !== commandHash(options, plan.with({ toneMapping }))) return undefined
   if (plan.passthrough !== undefined && !options.passthrough) return undefined
   return {

@@ -26,6 +26,10 @@ const messages = {
   too_small: "The resolution is too small; at least 16 pixels in each direction are needed.",
   too_many_streams:
     "The file contains more tracks than the limit for uploads; export it with one video and one audio track.",
+  no_audio: "Only the sound was asked for, and the file has none; upload a file with sound, or ask for the video.",
+  invalid_metadata: "The instructions in metadata are not valid; correct them and announce the file again.",
+  invalid_clip: "The part of the recording that was asked for does not exist; correct metadata.clip.",
+  invalid_watermark: "The watermark cannot be used; name a PNG file of at most 10 MB in one of MEDIA_SOURCE_BUCKETS.",
   memory_limit_exceeded: "The recording needs more memory than one upload may use; export it in a smaller resolution.",
   quota_exceeded: "You have reached your upload limit for today; try again tomorrow.",
 } as const

@@ -2,17 +2,20 @@
 import * as Address from "@armoricore/bus/Address"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { captionsKey, type UploadedCaptions } from "@armoricore/domain/CaptionTrack"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { longTranscodeKind, type MediaCommand, mediaRetryKind } from "@armoricore/domain/MediaCommand"
 import { transcriptRetryKind } from "@armoricore/domain/TranscriptCommand"
 import * as Collection from "@armoricore/state/Collection"
 import type { StateError } from "@armoricore/state/KeyValue"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import type { HandlerContext } from "@armoricore/worker/Handler"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { emit } from "@armoricore/worker/ResultMessage"
 import { Clock, Effect, Result } from "effect"
+import { attach } from "../captions/Captions.ts"
 import type { DeletionRequest } from "./Deletion.ts"
 import type { UploadPipeline } from "./UploadPipeline.ts"
 
@@ -74,15 +77,39 @@ const cancelUpload = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs
   yield* pipeline.cancelChunks(mediaId, ({ consumer, id }) => jobs.cancel(consumer, id, reason))
 })
 
-export const handleCommand = (pipeline: Pipeline, jobs: Jobs) =>
-  Effect.fnUntraced(function* ({ action, media_id: mediaId, requested_at }: MediaCommand, { cause }: HandlerContext) {
-    if (action === "delete") {
-      const requestedAt = requested_at ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-      return yield* deleteMedia(pipeline, jobs, { mediaId, requestedAt, requestId: cause.eventId })
+export const handleCommand = (bucket: string, pipeline: Pipeline, jobs: Jobs) =>
+  Effect.fnUntraced(function* (command: MediaCommand, { cause }: HandlerContext) {
+    const { action, captions, captions_key: removedKey, media_id: mediaId, requested_at } = command
+    switch (action) {
+      case "delete": {
+        const requestedAt = requested_at ?? new Date(yield* Clock.currentTimeMillis).toISOString()
+        return yield* deleteMedia(pipeline, jobs, { mediaId, requestedAt, requestId: cause.eventId })
+      }
+      case "cancel":
+        yield* cancelUpload(pipeline, jobs, mediaId)
+        return []
+      case "set_captions":
+      case "remove_captions": {
+        const key = captions === undefined ? removedKey : captionsKey(captions)
+        if (key !== undefined) yield* changeCaptions(bucket, pipeline, mediaId, key, captions)
+        return []
+      }
     }
-    yield* cancelUpload(pipeline, jobs, mediaId)
-    return []
   })
+
+/** The stream stops to name a file before it is removed. */
+const changeCaptions = Effect.fnUntraced(function* (
+  bucket: string,
+  pipeline: Pipeline,
+  mediaId: string,
+  key: string,
+  captions: UploadedCaptions | undefined,
+) {
+  const stale = yield* pipeline.setCaptions(mediaId, key, captions)
+  yield* attach(bucket, mediaId)
+  const storage = yield* ObjectStorage
+  yield* Effect.forEach(stale, (file) => storage.remove({ bucket, key: file }), { discard: true })
+})
 
 /**
  * Stops all work on a media, its transcription included, and deletes it. `discriminator` is for a cause that deletes several

@@ -127,7 +127,7 @@ export const layerNoDeps = ({
           ],
         }),
         onWork(mediaCommandKind, MediaCommand, {
-          handle: handleCommand(pipeline, jobs),
+          handle: handleCommand(bucket, pipeline, jobs),
           onFailure: () => [],
         }),
         on("media.delete_requested", {

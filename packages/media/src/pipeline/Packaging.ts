@@ -1,6 +1,7 @@
 /** Completes a stream from encoded output: last segments, images, MP4 files, playlists and finally the master playlist. */
 import { TransientError } from "@armoricore/domain/Errors"
 import { Effect } from "effect"
+import * as EmbeddedSubtitles from "../captions/EmbeddedSubtitles.ts"
 import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
 import * as SegmentDownloader from "../packaging/SegmentDownloader.ts"
 import * as Mp4Files from "../packaging/Mp4Files.ts"
@@ -9,7 +10,7 @@ import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import type { ReusedOutput } from "./ReuseEncodedOutput.ts"
 import type { EncodedOutput } from "./SingleNodeTranscode.ts"
-import { mp4Renditions, type ResolvedOptions, transcodeTimeout } from "./TranscodeOptions.ts"
+import { downloadName, mp4Renditions, type ResolvedOptions, transcodeTimeout } from "./TranscodeOptions.ts"
 
 /**
  * `prefix` ends with a slash. Uploads are retried while the storage is unavailable. If the step fails in the end, the
@@ -43,7 +44,11 @@ export const finalize = Effect.fn("Packaging.finalize")(function* (
         : yield* Mp4Files.make({ from: output, uploadedTracks, renditions, timeout, minFreeDisk })
     const sizes = new Map([...objects].map(([name, bytes]) => [`${prefix}${name}`, bytes]))
     return yield* retryWhileUnavailable(
-      StreamPublisher.publish(plan, { uploadedTracks, objects: sizes, stillImages }, { ...target, audioOnly, mp4 }),
+      StreamPublisher.publish(
+        plan,
+        { uploadedTracks, objects: sizes, stillImages },
+        { ...target, audioOnly, mp4, downloadName: downloadName(plan, encoded.source.key) },
+      ),
     )
   })
   const checkpointPrefix = isReused ? encoded.checkpointPrefix : prefix
@@ -60,7 +65,7 @@ export const finalize = Effect.fn("Packaging.finalize")(function* (
 /** Uploads the last segments and the images, then writes the checkpoint. */
 const storeCheckpoint = Effect.fnUntraced(function* (
   options: ResolvedOptions,
-  { output, plan, source, uploader }: EncodedOutput,
+  { input, output, plan, source, uploader }: EncodedOutput,
   target: Omit<StillImages.Target, "from">,
   timings: Readonly<Record<string, number>>,
 ) {
@@ -70,6 +75,11 @@ const storeCheckpoint = Effect.fnUntraced(function* (
   const uploadedTracks = uploader.uploadedTracks()
   yield* StreamPublisher.validateInventory(plan, uploadedTracks)
   const objects = new Map([...uploader.objects()].map(([key, bytes]) => [key.slice(prefix.length), bytes]))
+  const { memoryLimit, stallTimeout } = options
+  const timeout = transcodeTimeout(options, plan.info.duration)
+  const extraction = { ...target, input, folder: output, timeout, stallTimeout, memoryLimit }
+  const subtitles = yield* retryWhileUnavailable(EmbeddedSubtitles.extract(plan, extraction))
+  for (const [name, bytes] of subtitles) objects.set(name, bytes)
   const checkpoint = { plan, uploadedTracks, objects, timings: { ...timings } }
   const writeCheckpoint = (stillImages: StillImages.StillImages | undefined) =>
     EncodeCheckpoint.write(options, prefix, source, { ...checkpoint, stillImages })

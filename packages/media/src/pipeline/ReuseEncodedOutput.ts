@@ -3,8 +3,10 @@ import type { ObjectInfo } from "@armoricore/storage/ObjectStorage"
 import { Effect, Path } from "effect"
 import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
 import type { EncodingPlan } from "../encode/EncodingPlan.ts"
+import * as Watermark from "../encode/Watermark.ts"
 import * as StillImages from "../packaging/StillImages.ts"
 import { download } from "../probe/Source.ts"
+import * as MediaRequest from "./MediaRequest.ts"
 import { type ResolvedOptions, transcodeTimeout } from "./TranscodeOptions.ts"
 import type { UploadJob } from "./UploadJob.ts"
 
@@ -73,6 +75,9 @@ const makeStillImages = Effect.fnUntraced(function* (
     onProgress: () => Effect.void,
   })
   if (downloaded.etag !== source.etag || downloaded.size !== source.size) return undefined
+  const request = yield* MediaRequest.decode(event.payload.metadata)
+  const etag = yield* Watermark.fetch(request, options.sourceBuckets, options.minFreeDisk, folder)
+  if (etag !== plan.request?.watermark?.etag) return undefined
   const output = path.join(folder, "images")
   const { memoryLimit } = options
   yield* StillImages.prepare(plan, output)

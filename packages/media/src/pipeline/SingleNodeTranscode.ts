@@ -8,11 +8,13 @@ import { type EncodingPlan, trackFolders } from "../encode/EncodingPlan.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as FfmpegExit from "../encode/FfmpegExit.ts"
 import * as DiskQuota from "../encode/DiskQuota.ts"
+import * as Watermark from "../encode/Watermark.ts"
 import * as StillImages from "../packaging/StillImages.ts"
 import * as ProvisionalPlaylist from "../packaging/ProvisionalPlaylist.ts"
 import { probe } from "../probe/Probe.ts"
 import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import { download } from "../probe/Source.ts"
+import * as MediaRequest from "./MediaRequest.ts"
 import { mp4Renditions, planEncoding, type ResolvedOptions, transcodeTimeout } from "./TranscodeOptions.ts"
 import type { UploadJob } from "./UploadJob.ts"
 
@@ -29,6 +31,8 @@ export interface EncodedOutput {
   readonly _tag: "Encoded"
   readonly plan: EncodingPlan
   readonly source: ObjectInfo
+  /** The local file of the source. */
+  readonly input: string
   readonly uploader: SegmentUploader.SegmentUploader
   /** The local folder that ffmpeg wrote to. */
   readonly output: string
@@ -43,6 +47,8 @@ export const downloadAndProbe = Effect.fn("SingleNodeTranscode.downloadAndProbe"
   const path = yield* Path.Path
   const programs = yield* FfmpegPrograms
   const input = path.join(folder, "source")
+  // Before the download: a wrong instruction needs none.
+  const request = yield* MediaRequest.decode(event.payload.metadata)
   yield* progress.report("downloading", 0)
   const source = yield* progress.timeStage(
     "downloading",
@@ -56,8 +62,11 @@ export const downloadAndProbe = Effect.fn("SingleNodeTranscode.downloadAndProbe"
     }),
   )
   yield* progress.report("probing", 8)
-  const info = yield* progress.timeStage("probing", probe("source", source.size, folder, options.limits))
-  return { input, source, plan: planEncoding(options, info, programs.toneMapping) } satisfies ProbedSource
+  const probed = yield* progress.timeStage("probing", probe("source", source.size, folder, options.limits))
+  const info = yield* MediaRequest.apply(probed, request)
+  const etag = yield* Watermark.fetch(request, options.sourceBuckets, options.minFreeDisk, folder)
+  const planRequest = MediaRequest.planRequestOf(request, etag)
+  return { input, source, plan: planEncoding(options, info, programs.toneMapping, planRequest) } satisfies ProbedSource
 })
 
 export const encode = Effect.fn("SingleNodeTranscode.encode")(function* (
@@ -118,5 +127,5 @@ export const encode = Effect.fn("SingleNodeTranscode.encode")(function* (
   }
   yield* StillImages.drawSprites(plan, output)
   yield* StillImages.makeCoverPoster(plan, { input, output, memoryLimit })
-  return { _tag: "Encoded", plan, source, uploader, output, isPlayablePublished } satisfies EncodedOutput
+  return { _tag: "Encoded", plan, source, input, uploader, output, isPlayablePublished } satisfies EncodedOutput
 })

@@ -1,9 +1,10 @@
 /** Settings of the pipeline with their defaults, and the encoding plan that follows from them. */
+import { basename, extname } from "node:path/posix"
 import { Duration } from "effect"
 import type * as ChunkWindow from "../chunked/ChunkWindow.ts"
 import { defaultVideoCodecIds } from "../encode/codecs/Codecs.ts"
 import * as DiskQuota from "../encode/DiskQuota.ts"
-import { EncodingPlan } from "../encode/EncodingPlan.ts"
+import { EncodingPlan, type PlanRequest } from "../encode/EncodingPlan.ts"
 import { defaultLadder, frameRate, type Ladder, planRenditions } from "../encode/Ladder.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
 import { defaultInputLimits, type InputLimits } from "../probe/Probe.ts"
@@ -86,15 +87,22 @@ export const resolve = (options: TranscodeOptions): ResolvedOptions => {
 }
 
 /** Names of the plan's renditions that are also published as MP4 files. */
-export const mp4Renditions = ({ mp4 }: ResolvedOptions, { renditions }: EncodingPlan): ReadonlyArray<string> =>
-  renditions.map(({ name }) => name).filter((name) => mp4 === "all" || mp4.includes(name))
+export const mp4Renditions = ({ mp4 }: ResolvedOptions, { renditions, request }: EncodingPlan): ReadonlyArray<string> =>
+  renditions
+    .map(({ name }) => name)
+    .filter((name) => mp4 === "all" || request?.download !== undefined || mp4.includes(name))
 
 /** The time limit of ffmpeg for this many seconds of the source. */
 export const transcodeTimeout = ({ timeoutFactor }: ResolvedOptions, seconds: number): Duration.Duration =>
   Duration.seconds(300 + seconds * timeoutFactor)
 
 /** Plans the renditions and still images of a source. */
-export const planEncoding = (options: ResolvedOptions, info: MediaInfo, toneMapping: boolean): EncodingPlan => {
+export const planEncoding = (
+  options: ResolvedOptions,
+  info: MediaInfo,
+  toneMapping: boolean,
+  request?: PlanRequest,
+): EncodingPlan => {
   const renditions = info.video === undefined ? [] : planRenditions(info.video, options.ladder, options.codecs)
   const smallest = renditions.at(-1)
   const hasStoryboard = options.storyboard && info.video?.still === undefined
@@ -106,7 +114,12 @@ export const planEncoding = (options: ResolvedOptions, info: MediaInfo, toneMapp
     toneMapping,
     storyboard: smallest !== undefined && hasStoryboard ? Storyboard.plan(smallest, info.duration) : undefined,
     loudness: options.loudness,
+    request,
     // Decoders count the padding of a frame too.
     maxPixels: options.limits.maxPixels * 2,
   })
 }
+
+/** The name of files for download: that of the request, else that of the uploaded file, without its ending. */
+export const downloadName = ({ request }: EncodingPlan, filePath: string): string =>
+  (request?.download ?? "") === "" ? basename(filePath, extname(filePath)) : (request?.download ?? "")

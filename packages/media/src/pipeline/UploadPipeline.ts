@@ -35,6 +35,7 @@ import { locate } from "../probe/Source.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
 import * as Deletion from "./Deletion.ts"
 import * as EncodeCheckpoint from "./EncodeCheckpoint.ts"
+import * as MediaRequest from "./MediaRequest.ts"
 import { failureMessages } from "./Failures.ts"
 import { finalize } from "./Packaging.ts"
 import * as PlayableEvent from "./PlayableEvent.ts"
@@ -92,6 +93,8 @@ export class UploadPipeline extends Context.Service<
     readonly cancelChunks: <E>(mediaId: string, cancelMessage: CancelMessage<E>) => Effect.Effect<void, E | RecordError>
     /** Records a published final failure and removes output that a retry cannot reuse. */
     readonly recordFailure: (failed: EventOf<"media.failed">) => Effect.Effect<void, RecordError>
+    /** Sets or, without a value, removes uploaded captions in the state. Returns the files that are no longer needed. */
+    readonly setCaptions: MediaRecord.MediaRecord["setCaptions"]
     /** Removes a media with everything that was made from it. Undefined: nothing of it was known. */
     readonly remove: Deletion.Deletion["remove"]
     /** The events and retries that the known work on a media belongs to. */
@@ -234,7 +237,8 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     const folder = yield* scratch.make
     const attempts = (yield* record.find(media_id))?.attempts ?? []
     const earlierAttempts = attempts.filter(({ prefix }) => prefix !== attempt.prefix)
-    const checkpoint = yield* EncodeCheckpoint.find(options, earlierAttempts, source)
+    const request = yield* MediaRequest.decode(event.payload.metadata)
+    const checkpoint = yield* EncodeCheckpoint.find(options, earlierAttempts, source, request)
     if (checkpoint !== undefined) {
       yield* job.charge({ bytes: source.size, seconds: checkpoint.plan.info.duration })
       if (isMisclassified(job, { plan: checkpoint.plan })) return longUpload
@@ -255,7 +259,9 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     { input, plan }: SingleNodeTranscode.ProbedSource,
     folder: string,
   ) {
-    if (!options.passthrough || !isFirstAttempt) return plan
+    // A part has other packets than the source, and a watermark other pictures.
+    const isChanged = plan.request?.clip !== undefined || plan.request?.watermark !== undefined
+    if (!options.passthrough || !isFirstAttempt || isChanged) return plan
     const timeout = Duration.seconds(60 + plan.info.duration)
     const decision = yield* PassthroughCheck.decide(plan, { input, folder, ladder: options.ladder, timeout })
     return decision.plan
@@ -325,6 +331,7 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     abortChunks: context.encodes.abort,
     cancelChunks: cancelChunks(context),
     recordFailure,
+    setCaptions: record.setCaptions,
     remove: deletion.remove,
     causes: Effect.fn("UploadPipeline.causes")(function* (mediaId: string) {
       const transcript = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value

@@ -93,6 +93,7 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
       resolutions: stream.renditions.map(({ name }) => name),
       metadata: {
         ...payload.metadata,
+        ...(info.chapters === undefined ? {} : { chapters: info.chapters }),
         source: toMetadata(info, bytes),
         ...(Record.isEmptyReadonlyRecord(stream.images)
           ? {}

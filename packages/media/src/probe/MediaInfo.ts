@@ -1,4 +1,5 @@
 /** The probed properties of an upload: its container, its video or photo, and its audio tracks. */
+import { CaptionKind } from "@armoricore/domain/CaptionTrack"
 import { Schema } from "effect"
 
 export const Rational = Schema.Struct({ num: Schema.Int, den: Schema.Int })
@@ -83,6 +84,8 @@ export const AudioInfo = Schema.Struct({
   /** Free text from the file. */
   title: Schema.optional(Schema.String),
   isDefault: Schema.Boolean,
+  /** The flag of the file for a track that is no ordinary sound: the picture described, or people talking about it. */
+  purpose: Schema.optional(Schema.Literals(["description", "commentary"])),
   /** The end of the track in seconds from the start of the file. */
   end: Schema.optional(Schema.Finite),
   /** Where a track begins that is much later than the file, in seconds from its start. */
@@ -93,6 +96,21 @@ export const AudioInfo = Schema.Struct({
 })
 export type AudioInfo = typeof AudioInfo.Type
 
+export const SubtitleInfo = Schema.Struct({
+  /** ffmpeg's stream index in the file. */
+  index: Schema.Int,
+  /** BCP 47; absent if the file names no language. */
+  language: Schema.optional(Schema.String),
+  /** Free text from the file. */
+  title: Schema.optional(Schema.String),
+  kind: CaptionKind,
+})
+export type SubtitleInfo = typeof SubtitleInfo.Type
+
+/** Seconds from the start of the file. */
+export const Chapter = Schema.Struct({ start: Schema.Finite, end: Schema.Finite, title: Schema.String })
+export type Chapter = typeof Chapter.Type
+
 export const MediaInfo = Schema.Struct({
   /** Seconds of the longest track, measured by its packets. All tracks of the stream are made this long. */
   duration: Schema.Finite,
@@ -101,6 +119,9 @@ export const MediaInfo = Schema.Struct({
   video: Schema.optional(VideoInfo),
   /** The default track first. */
   audioTracks: Schema.Array(AudioInfo),
+  /** Text subtitles; pictures of text are left out. */
+  subtitles: Schema.optional(Schema.Array(SubtitleInfo)),
+  chapters: Schema.optional(Schema.Array(Chapter)),
   /** ffmpeg's stream index of an audio file's cover image. */
   cover: Schema.optional(Schema.Int),
 })

@@ -92,7 +92,7 @@ export const probe = Effect.fn("Probe.probe")(function* (
     const result = yield* inspect([
       ...args,
       // The first packets show whether they are encrypted.
-      ..."-print_format json -show_format -show_streams -show_packets -read_intervals %+#8".split(" "),
+      ..."-print_format json -show_format -show_streams -show_chapters -show_packets -read_intervals %+#8".split(" "),
     ])
     if (result.code !== 0) {
       return yield* /moov atom not found|truncat|partial file|end of file/i.test(result.stderr)
@@ -238,9 +238,20 @@ export const probe = Effect.fn("Probe.probe")(function* (
             },
           ]
     }),
+    ...(still === undefined ? textOf(report, fileStart, duration) : {}),
     cover: cover === undefined || cover === videoStream ? undefined : cover.index,
   } satisfies MediaInfo
 })
+
+/** Absent where the file has none, so that plans of files without text stay as they were. */
+const textOf = (report: Report.Report, fileStart: number, duration: number) => {
+  const subtitles = Report.describeSubtitles(report.streams)
+  const chapters = Report.describeChapters(report.chapters ?? [], fileStart, duration)
+  return {
+    ...(subtitles.length === 0 ? {} : { subtitles }),
+    ...(chapters.length === 0 ? {} : { chapters }),
+  }
+}
 
 /** ffprobe reads 5 MB or 5 s; a track that begins later has no properties yet. */
 const wholeFileProbe = ["-probesize", "1G", "-analyzeduration", "3600M"]

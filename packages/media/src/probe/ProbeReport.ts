@@ -1,7 +1,7 @@
 /** Decodes ffprobe's JSON and derives the video and audio properties of a file from it. */
 import { preferredTrack } from "@armoricore/ffmpeg/AudioTracks"
 import { Option, Schema } from "effect"
-import type { AudioInfo, CodedVideo, Matrix, Rational, VideoInfo } from "./MediaInfo.ts"
+import type { AudioInfo, Chapter, CodedVideo, Matrix, Rational, SubtitleInfo, VideoInfo } from "./MediaInfo.ts"
 import type { TrackTimes } from "./PacketScan.ts"
 
 const Tags = Schema.Record(Schema.String, Schema.Unknown)
@@ -46,27 +46,36 @@ const StreamReport = Schema.Struct({
 })
 export type StreamReport = typeof StreamReport.Type
 
-export const decode = Schema.decodeUnknownEffect(
-  Schema.fromJsonString(
-    Schema.Struct({
-      streams: Schema.Array(StreamReport),
-      format: Schema.Struct({
-        format_name: Schema.String,
-        duration: Schema.optionalKey(Schema.String),
+const Report = Schema.Struct({
+  streams: Schema.Array(StreamReport),
+  format: Schema.Struct({
+    format_name: Schema.String,
+    duration: Schema.optionalKey(Schema.String),
+    start_time: Schema.optionalKey(Schema.String),
+  }),
+  chapters: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        // Absent if the file has no valid time.
         start_time: Schema.optionalKey(Schema.String),
+        end_time: Schema.optionalKey(Schema.String),
+        tags: Schema.optionalKey(Tags),
       }),
-      packets: Schema.optionalKey(
-        Schema.Array(
-          Schema.Struct({
-            side_data_list: Schema.optionalKey(
-              Schema.Array(Schema.Struct({ side_data_type: Schema.optionalKey(Schema.String) })),
-            ),
-          }),
-        ),
-      ),
-    }),
+    ),
   ),
-)
+  packets: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        side_data_list: Schema.optionalKey(
+          Schema.Array(Schema.Struct({ side_data_type: Schema.optionalKey(Schema.String) })),
+        ),
+      }),
+    ),
+  ),
+})
+export type Report = typeof Report.Type
+
+export const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Report))
 
 /** The tags of the first frame. */
 export const decodeFrame = Schema.decodeUnknownOption(
@@ -215,6 +224,54 @@ const matrixOf = (space: string | undefined, side: number): Matrix => {
   return side >= 720 ? "bt709" : "bt601"
 }
 
+/** Formats of text that ffmpeg converts to WebVTT. Others are pictures, or have no decoder. */
+const textCodecs = new Set(["mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"])
+
+/** More subtitle tracks than a film has. */
+const maxSubtitles = 40
+
+export const describeSubtitles = (streams: ReadonlyArray<StreamReport>): ReadonlyArray<SubtitleInfo> =>
+  streams
+    .filter(({ codec_name = "", codec_type }) => codec_type === "subtitle" && textCodecs.has(codec_name))
+    .slice(0, maxSubtitles)
+    .map((stream) => {
+      const title = tagOf(stream, "title")?.slice(0, 80)
+      const { captions, forced, hearing_impaired } = stream.disposition ?? {}
+      const isForDeaf = hearing_impaired === 1 || captions === 1 || /\b(sdh|cc|hearing impaired)\b/i.test(title ?? "")
+      const kind = forced === 1 ? "forced" : isForDeaf ? "captions" : "subtitles"
+      return { index: stream.index, language: languageOf(tagOf(stream, "language")), title, kind }
+    })
+
+/** More chapters than a book has. */
+const maxChapters = 1_000
+
+interface ChapterReport {
+  readonly start_time?: string
+  readonly end_time?: string
+  readonly tags?: Readonly<Record<string, unknown>>
+}
+
+/** The chapters within the recording. One without a title gets its number. */
+export const describeChapters = (
+  reports: ReadonlyArray<ChapterReport>,
+  fileStart: number,
+  duration: number,
+): ReadonlyArray<Chapter> =>
+  reports.slice(0, maxChapters).flatMap(({ end_time, start_time, tags }, index) => {
+    const start = Math.max(0, Number(start_time) - Math.max(0, fileStart))
+    const end = Math.min(duration, Number(end_time) - Math.max(0, fileStart))
+    const title = tags?.["title"]
+    const name = typeof title === "string" && title.trim() !== "" ? title.trim().slice(0, 200) : `Chapter ${index + 1}`
+    return end > start ? [{ start, end, title: name }] : []
+  })
+
+const purposeOf = ({ disposition }: StreamReport): AudioInfo["purpose"] =>
+  disposition?.["visual_impaired"] === 1 || disposition?.["descriptions"] === 1
+    ? "description"
+    : disposition?.["comment"] === 1
+      ? "commentary"
+      : undefined
+
 export const describeAudio = (stream: StreamReport): AudioInfo => {
   const channels = stream.channels ?? 0
   const layout = stream.channel_layout
@@ -226,6 +283,7 @@ export const describeAudio = (stream: StreamReport): AudioInfo => {
     language: languageOf(tagOf(stream, "language")),
     title: tagOf(stream, "title") ?? tagOf(stream, "handler_name"),
     isDefault: stream.disposition?.["default"] === 1,
+    purpose: purposeOf(stream),
     coded: {
       profile: stream.profile,
       sampleRate: seconds(stream.sample_rate) ?? 0,

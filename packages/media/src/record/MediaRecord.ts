@@ -12,6 +12,7 @@
  */
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
+import type { UploadedCaptions } from "@armoricore/domain/CaptionTrack"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { MediaAttempt, MediaState } from "@armoricore/domain/MediaState"
 import * as Collection from "@armoricore/state/Collection"
@@ -101,6 +102,12 @@ export interface MediaRecord {
   readonly find: (mediaId: string) => Effect.Effect<MediaState | undefined, RecordError>
   /** Marks the media as deleted, which supersedes all its attempts. An upload after `generation` is a new life of it. */
   readonly markDeleted: (mediaId: string, generation: number) => Effect.Effect<void, RecordError>
+  /** Sets or, without a value, removes uploaded captions. Returns the files that are no longer needed. */
+  readonly setCaptions: (
+    mediaId: string,
+    key: string,
+    captions: UploadedCaptions | undefined,
+  ) => Effect.Effect<ReadonlyArray<string>, RecordError>
   /** Removes everything from the state of a deleted media that describes its content. */
   readonly clearDeleted: (mediaId: string) => Effect.Effect<void, RecordError>
 }
@@ -260,10 +267,24 @@ export const make = Effect.gen(function* () {
         : { ...current, status: "failed", deleted_at: now, updated_at: now },
     ])
 
+  const setCaptions: MediaRecord["setCaptions"] = (mediaId, key, captions) =>
+    modify(mediaId, (current, now) => {
+      // The media was deleted meanwhile: nothing refers to the new file.
+      if (current === undefined || current.deleted_at !== undefined)
+        return [captions === undefined ? [] : [captions.key], undefined]
+      const { [key]: before, ...others } = current.captions ?? {}
+      // An older request that was delivered again.
+      if (before !== undefined && captions !== undefined && captions.uploaded_at < before.uploaded_at)
+        return [captions.key === before.key ? [] : [captions.key], undefined]
+      const stale = before === undefined || before.key === captions?.key ? [] : [before.key]
+      const all = captions === undefined ? others : { ...others, [key]: captions }
+      return [stale, { ...current, captions: all, updated_at: now }]
+    })
+
   const clearDeleted: MediaRecord["clearDeleted"] = (mediaId) =>
     modify(mediaId, (current, now) => {
       if (current?.deleted_at === undefined) return [undefined, undefined]
-      const { failed: _, ready: __, upload: ___, version: ____, ...rest } = withoutPlayable(current)
+      const { captions: _____, failed: _, ready: __, upload: ___, version: ____, ...rest } = withoutPlayable(current)
       return [undefined, { ...rest, renditions: [], updated_at: now }]
     })
 
@@ -277,6 +298,7 @@ export const make = Effect.gen(function* () {
     fail,
     find,
     markDeleted,
+    setCaptions,
     clearDeleted,
     uploadEventIds: (mediaId) =>
       Effect.map(

@@ -1,6 +1,5 @@
 /** Captions in the manifests of a published stream, with versions and transcripts in any order. */
 import { attach } from "@armoricore/media/captions/Captions"
-import * as CaptionRenditions from "@armoricore/media/captions/CaptionRenditions"
 import { presentationStart } from "@armoricore/media/captions/PresentationStart"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import type { TranscriptState } from "@armoricore/domain/Transcript"
@@ -52,6 +51,15 @@ const read = Effect.fnUntraced(function* (key: string) {
 })
 
 const at = "2026-01-31T12:00:00Z"
+const ready = {
+  media_id: "m1",
+  user_id: "u1",
+  playback_urls: { hls: "x", mp4: {} },
+  thumbnail_urls: [],
+  duration: 12.5,
+  resolutions: ["720p"],
+  metadata: {},
+}
 const version = (prefix: string): MediaState => ({
   media_id: "m1",
   user_id: "u1",
@@ -64,15 +72,7 @@ const version = (prefix: string): MediaState => ({
   version: { prefix, generation: 1, token: 1 },
   renditions: [],
   timings: {},
-  ready: {
-    media_id: "m1",
-    user_id: "u1",
-    playback_urls: { hls: "x", mp4: {} },
-    thumbnail_urls: [],
-    duration: 12.5,
-    resolutions: ["720p"],
-    metadata: {},
-  },
+  ready,
   updated_at: at,
 })
 const transcripts = (languages: Readonly<Record<string, { quality?: string; words?: number }>>): TranscriptState => ({
@@ -179,11 +179,59 @@ describe("Captions", () => {
     assert.isUndefined(presentationStart(init, new Uint8Array(100)))
   })
 
-  it("a new timestamp map replaces the earlier one", () => {
-    const once = CaptionRenditions.withTimestampMap("WEBVTT\n\n", 1)
-    assert.strictEqual(
-      CaptionRenditions.withTimestampMap(once, 2),
-      "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:180000,LOCAL:00:00:00.000\n\n",
-    )
-  })
+  it.effect("an uploaded file replaces the transcript of its language, and names are unique", () =>
+    Effect.gen(function* () {
+      yield* (yield* ObjectStorage).setup("media")
+      const embedded = master.replace(
+        "#EXT-X-STREAM-INF",
+        '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="English",LANGUAGE="en",URI="subtitles/0/stream.m3u8"\n#EXT-X-STREAM-INF',
+      )
+      yield* publish("media/m1/v1/")
+      yield* put("media/m1/v1/master.m3u8", embedded)
+      yield* setTranscripts({ en: {}, de: {} })
+      yield* put("captions/m1/de-captions-1.vtt", "WEBVTT\n\n00:00:01.000 --> 00:01:05.000\nDeutsch\n")
+      const states = yield* Collection.make(mediaStates)
+      const state = {
+        ...version("media/m1/v1/"),
+        ready: { ...ready, duration: 70 },
+        captions: {
+          "de.captions": {
+            language: "de",
+            kind: "captions" as const,
+            title: 'Eigene "UT"',
+            key: "captions/m1/de-captions-1.vtt",
+            cues: 1,
+            uploaded_at: at,
+          },
+        },
+      }
+      yield* states.put("m1", state)
+      yield* attach("media", "m1")
+      const lines = (yield* read("media/m1/v1/master.m3u8"))
+        .split("\n")
+        .filter((line) => line.includes("TYPE=SUBTITLES"))
+      assert.deepStrictEqual(
+        lines.map((line) => /NAME="([^"]*)"/.exec(line)?.[1]),
+        ["English", "Eigene 'UT'", "English 2"],
+      )
+      // Two segments of a minute at most; the cue is in both.
+      const list = HLS.parse(yield* read("media/m1/v1/captions/de-captions-1/stream.m3u8"))
+      assert(list instanceof HLS.types.MediaPlaylist)
+      assert.deepStrictEqual(
+        list.segments.map(({ duration, uri }) => [uri, duration]),
+        [
+          ["00000.vtt", 60],
+          ["00001.vtt", 10],
+        ],
+      )
+      for (const { uri } of list.segments)
+        assert.include(yield* read(`media/m1/v1/captions/de-captions-1/${uri}`), "Deutsch")
+      const { captions: _, ...without } = state
+      yield* states.put("m1", without)
+      yield* attach("media", "m1")
+      assert.include(yield* read("media/m1/v1/master.m3u8"), 'LANGUAGE="de"')
+      assert.notInclude(yield* read("media/m1/v1/master.m3u8"), "Eigene")
+      assert.include(yield* read("media/m1/v1/master.m3u8"), "subtitles/0/")
+    }).pipe(Effect.provide(Testing.layer)),
+  )
 })

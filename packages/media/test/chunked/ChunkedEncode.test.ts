@@ -4,7 +4,7 @@ import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path, Stream } from "effect"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
-import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { ffmpeg, h264, subtitles, testVideo, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
 import { ffmpegOutput, run } from "../support/RunFfmpeg.ts"
 import { check } from "../support/StreamChecker.ts"
@@ -118,13 +118,18 @@ describe.skipIf(isFfmpegMissing)("Chunked encode", () => {
         const { event, folder } = yield* sourceOf("film", [
           ...testVideo({ size: "160x90", rate: "30000/1001", seconds: 33 }),
           ...tone(33),
+          ...subtitles("1\n00:00:20,000 --> 00:00:22,000\nin a later chunk\n"),
           ...h264,
-          ..."-g 75 -c:a aac".split(" "),
+          ..."-g 75 -c:a aac -c:s mov_text -metadata:s:s:0 language=ger".split(" "),
         ])
         const { last, chunks, percents, ready } = yield* encodeInChunks(event)
         yield* fetchAll(prefixOf(ready), path.join(folder, "stream"))
         const report = yield* check(path.join(folder, "stream"))
         assert.deepStrictEqual(report.faults, [])
+        const fs = yield* FileSystem.FileSystem
+        assert.include(yield* fs.readFileString(path.join(folder, "stream/master.m3u8")), 'LANGUAGE="de"')
+        const vtt = yield* fs.readFileString(path.join(folder, "stream/subtitles/0/captions.vtt"))
+        assert.include(vtt, "00:00:20.000 --> 00:00:22.000\nin a later chunk\n")
         assert.deepStrictEqual(chunks, ["0", "audio", "1", "2", "3"])
         assert.deepStrictEqual(last, ["0"])
         assert.closeTo(ready.duration, 33, 0.05)

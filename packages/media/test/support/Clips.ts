@@ -35,3 +35,11 @@ export const tone = (seconds = 5): ReadonlyArray<string> => ["-f", "lavfi", "-i"
 export const silence = (seconds = 5): ReadonlyArray<string> => ["-f", "lavfi", "-t", String(seconds), "-i", "anullsrc"]
 
 export const h264: ReadonlyArray<string> = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+
+/** An input with a SubRip file. */
+export const subtitles = (srt: string): ReadonlyArray<string> => [
+  "-f",
+  "srt",
+  "-i",
+  `data:text/plain;base64,${Buffer.from(srt).toString("base64")}`,
+]

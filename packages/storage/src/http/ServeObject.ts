@@ -74,6 +74,7 @@ const fields = (info: ObjectInfo, options: ServeOptions) => ({
     ...corsHeaders,
     "accept-ranges": "bytes",
     "cache-control": info.cacheControl ?? options.cacheControl,
+    ...(info.contentDisposition === undefined ? {} : { "content-disposition": info.contentDisposition }),
     etag: quotedEtag(info.etag),
     "last-modified": new Date(info.modifiedAt).toUTCString(),
   },

@@ -21,6 +21,7 @@ const Metadata = Schema.fromJsonString(
     size: Schema.Finite,
     contentType: Schema.String,
     cacheControl: Schema.optionalKey(Schema.String),
+    contentDisposition: Schema.optionalKey(Schema.String),
     etag: Schema.String,
     modifiedAt: Schema.Finite,
   }),

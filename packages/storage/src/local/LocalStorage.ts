@@ -70,7 +70,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
           return found === undefined ? yield* objectNotFound(ref) : found
         })
 
-      const put: ObjectStorage["Service"]["put"] = (ref, body, { contentType, cacheControl }) =>
+      const put: ObjectStorage["Service"]["put"] = (ref, body, { contentType, cacheControl, contentDisposition }) =>
         Effect.gen(function* () {
           yield* check(ref)
           yield* requireBucket(ref.bucket)
@@ -95,6 +95,7 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
                   size: digest.size,
                   contentType,
                   ...(cacheControl === undefined ? {} : { cacheControl }),
+                  ...(contentDisposition === undefined ? {} : { contentDisposition }),
                   etag: digest.etag(),
                   modifiedAt: yield* Clock.currentTimeMillis,
                 }

@@ -40,7 +40,7 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
         })
 
       const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof emulatedMultipart>> = {
-        put: (ref, body, { contentType, cacheControl }) =>
+        put: (ref, body, { contentType, cacheControl, contentDisposition }) =>
           Effect.gen(function* () {
             yield* check(ref)
             const objects = yield* objectsOf(ref.bucket)
@@ -52,6 +52,7 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
               size: bytes.byteLength,
               contentType,
               ...(cacheControl === undefined ? {} : { cacheControl }),
+              ...(contentDisposition === undefined ? {} : { contentDisposition }),
               etag: createHash("sha256").update(bytes).digest("hex").slice(0, 32),
               modifiedAt: yield* Clock.currentTimeMillis,
             }

@@ -299,6 +299,7 @@ const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Servi
 interface ObjectHeaders {
   readonly ContentType?: string | undefined
   readonly CacheControl?: string | undefined
+  readonly ContentDisposition?: string | undefined
   readonly ETag?: string | undefined
   readonly LastModified?: Date | undefined
 }
@@ -309,6 +310,7 @@ const infoOf = (ref: ObjectRef, found: ObjectHeaders, size: number): ObjectInfo 
   size,
   contentType: found.ContentType ?? "application/octet-stream",
   ...(found.CacheControl === undefined ? {} : { cacheControl: found.CacheControl }),
+  ...(found.ContentDisposition === undefined ? {} : { contentDisposition: found.ContentDisposition }),
   etag: unquotedEtag(found.ETag),
   modifiedAt: found.LastModified?.getTime() ?? 0,
 })

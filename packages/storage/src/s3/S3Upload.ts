@@ -36,6 +36,7 @@ export const upload = <E, R>(
       ...target,
       ContentType: options.contentType,
       ...(options.cacheControl === undefined ? {} : { CacheControl: options.cacheControl }),
+      ...(options.contentDisposition === undefined ? {} : { ContentDisposition: options.contentDisposition }),
     }
     const call = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, StorageError> =>
       Effect.tryPromise({ try: run, catch: (cause) => toStorageError(ref.bucket, cause) })
