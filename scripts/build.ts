@@ -1,5 +1,5 @@
 /**
- * `npm run build`: JavaScript with declarations into `packages/<name>/dist`, and the pages of the console, for packing. Nothing in the checkout needs
+ * `npm run build`: JavaScript with declarations into `packages/<name>/dist`, the pages of the console and the bundle of the client, for packing. Nothing in the checkout needs
  * it; Node strips no types below node_modules, so what others install must be JavaScript.
  */
 import { spawnSync } from "node:child_process"
@@ -24,8 +24,7 @@ for (const name of readdirSync(join(root, "packages"))) {
 }
 rmSync(out, { recursive: true, force: true })
 
-const pages = spawnSync(process.execPath, ["packages/operator/scripts/build-console.ts"], {
-  cwd: root,
-  stdio: "inherit",
-})
-if (pages.status !== 0) process.exit(pages.status ?? 1)
+for (const script of ["packages/operator/scripts/build-console.ts", "packages/client/scripts/build-bundle.ts"]) {
+  const built = spawnSync(process.execPath, [script], { cwd: root, stdio: "inherit" })
+  if (built.status !== 0) process.exit(built.status ?? 1)
+}

@@ -9,7 +9,7 @@ declare module "phoenix" {
     leave(timeout?: number): Push
     push(event: string, payload: object, timeout?: number): Push
     on(event: string, callback: (payload: Record<string, unknown>) => void): number
-    onClose(callback: () => void): void
+    onClose(callback: (payload?: unknown) => void): void
     onError(callback: (reason: unknown) => void): number
   }
   export class Socket {
@@ -21,6 +21,8 @@ declare module "phoenix" {
     onClose(callback: (event: { readonly code: number; readonly reason: string }) => void): string
     onError(callback: (error: unknown) => void): string
     isConnected(): boolean
+    connectionState(): string
+    readonly channels: ReadonlyArray<Channel>
     ping(callback: (millis: number) => void): boolean
   }
   export interface Present {

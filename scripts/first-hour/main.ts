@@ -22,7 +22,7 @@ import * as Person from "./Person.ts"
 const root = join(import.meta.dirname, "../..")
 const missing = ["git", "php", "ffmpeg"].filter((name) => Programs.find(name) === undefined)
 
-const client = `import { channel } from "@armoricore/realtime/client"
+const client = `import { channel } from "@armoricore/client"
 import { Socket } from "phoenix"
 
 const [url = "", token = "", id = ""] = process.argv.slice(2)
@@ -172,7 +172,7 @@ echo "media $MEDIA_ID"`,
     command: `npm install --prefer-offline ${packed}/*.tgz "effect@^4.1.0" phoenix typescript@7 @types/node@24 @types/phoenix`,
     folder: outside,
     expected: /added \d+ packages/,
-    next: { command: "@armoricore/realtime/client", page: "docs/clients.md" },
+    next: { command: "npm install @armoricore/client phoenix", page: "docs/javascript.md" },
   })
   const node = join(clone, "node_modules/.bin")
   const outsideEnv = { ...env, PATH: `${node}:${process.env["PATH"]}` }

@@ -118,6 +118,32 @@ final class Api implements Publisher
         return '/v1/users/' . rawurlencode((string) $userId);
     }
 
+    /**
+     * Adds a member to a room, or changes the role, which replaces the roles of the token in this room (`moderator`; `guest`
+     * reads only).
+     *
+     * @return array{room_id: string, user_id: string, role?: string, since: string}
+     */
+    public function putMember(string $roomId, string $userId, ?string $role = null): array
+    {
+        return $this->call('PUT', self::memberPath($roomId, $userId), Event::json(['role' => $role]));
+    }
+
+    /**
+     * Removes a member. Open sockets of the user lose the room at once.
+     *
+     * @return array{removed: bool, ended: int, unresponsive: list<string>}
+     */
+    public function removeMember(string $roomId, string $userId): array
+    {
+        return $this->call('DELETE', self::memberPath($roomId, $userId), '');
+    }
+
+    private static function memberPath(string $roomId, string $userId): string
+    {
+        return '/v1/rooms/' . rawurlencode($roomId) . '/members/' . rawurlencode($userId);
+    }
+
     /** @param array<string, mixed> $grant the result of `upload` */
     public function put(array $grant, string $file): void
     {

@@ -49,6 +49,16 @@ final class ApiTest extends TestCase
         $api->deleteMedia('never-uploaded');
     }
 
+    public function testManagesTheMembersOfARoom(): void
+    {
+        $api = new Api($this->url, $this->token);
+        $member = $api->putMember('team', 'auth0|ida', 'moderator');
+        self::assertSame(['team', 'auth0|ida', 'moderator'], [$member['room_id'], $member['user_id'], $member['role']]);
+        self::assertArrayNotHasKey('role', $api->putMember('team', 'auth0|ida'));
+        self::assertTrue($api->removeMember('team', 'auth0|ida')['removed']);
+        self::assertFalse($api->removeMember('team', 'auth0|ida')['removed']);
+    }
+
     public function testNamesTheInvalidField(): void
     {
         try {

@@ -13,6 +13,7 @@ import * as ErasureHandlers from "./ErasureHandlers.ts"
 import * as EventHandlers from "./EventHandlers.ts"
 import * as InboxHandlers from "./InboxHandlers.ts"
 import * as MediaHandlers from "./MediaHandlers.ts"
+import * as MemberHandlers from "./MemberHandlers.ts"
 import * as NotificationHandlers from "./NotificationHandlers.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
 import * as ReadStateHandlers from "./ReadStateHandlers.ts"
@@ -54,6 +55,7 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         Layer.provide(DeviceHandlers.layer({ signingKeys: events.signingKeys }), UserDevices.layer),
         ReadStateHandlers.layer({ signingKeys: events.signingKeys }),
         TopicHandlers.layer({ signingKeys: events.signingKeys }),
+        MemberHandlers.layer({ signingKeys: events.signingKeys }),
       ]),
       Layer.provide([Authentication.layer, noStore, publisherCredentials]),
     ),

@@ -1,9 +1,10 @@
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import * as Signature from "@armoricore/domain/Signature"
 import { ReadState } from "@armoricore/realtime/rooms/ReadState"
 import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted, Schema } from "effect"
-import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
+import { apiServer, historyUnavailable, sendRequest, signToken } from "./support/ApiServer.ts"
 
 const Page = Schema.Struct({
   messages: Schema.Array(Schema.Struct({ id: Schema.String, seq: Schema.Int, content: Schema.String })),
@@ -183,6 +184,16 @@ describe("POST /v1/topics/{topic}/events", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
+  it.live("accepts a message only once it is stored", () =>
+    Effect.gen(function* () {
+      // regression: during an outage of the history, a message that only this process had was answered with 202.
+      const message = { event: "new_message", payload: { content: "text" }, as: "ida", client_id: "c1" }
+      const refused = yield* post("chat:room:lobby", message, "publisher")
+      assert.deepInclude(refused.body, { status: 503, code: "unavailable" })
+      assert.isDefined(refused.headers["retry-after"])
+    }).pipe(Effect.provide(apiServer({}, MemoryBus.layer, historyUnavailable))),
+  )
+
   it.live("names the wrong field of a refused event", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [topic: string, body: unknown, status: number, path: string | undefined]> = [
@@ -190,6 +201,8 @@ describe("POST /v1/topics/{topic}/events", () => {
         ["chat:room:lobby", { event: "phx_close", payload: {} }, 422, "event"],
         ["chat:room:lobby", { payload: {} }, 422, "event"],
         ["chat:room:lobby", { event: "new_message", payload: { content: "" }, as: "ida" }, 422, "payload.content"],
+        ["chat:room:lobby", { event: "new_message", payload: { content: "x" }, as: "two words" }, 422, "as"],
+        ["chat:room:lobby", [{ event: "new_message", payload: { content: "x" }, as: "" }], 422, "0.as"],
         ["chat:room:lobby", [], 422, undefined],
       ]
       for (const [topic, body, status, path] of cases) {

@@ -27,10 +27,10 @@ export const hasRole = (identity: Identity, role: string): boolean => identity.r
 
 /** Whether the token's `channels` claim allows this topic. `*` matches any text. */
 export const allowsTopic = (identity: Identity, topic: string): boolean =>
-  identity.channels === undefined || identity.channels.some((pattern) => matches(pattern, topic))
+  identity.channels === undefined || identity.channels.some((pattern) => matchesTopic(pattern, topic))
 
-/** Compares literal pieces, so that a claim never becomes a regular expression. */
-const matches = (pattern: string, topic: string): boolean => {
+/** `*` in the pattern matches any text. Compares literal pieces, so that a claim never becomes a regular expression. */
+export const matchesTopic = (pattern: string, topic: string): boolean => {
   const [head = "", ...rest] = pattern.split("*")
   const tail = rest.pop()
   if (tail === undefined) return pattern === topic

@@ -1,4 +1,6 @@
 /** Schemas of ids. Publishers choose the ids of users and media; Armoricore creates the ids of messages. */
+import { Schema } from "effect"
+import { usersOfDirectTopic } from "./DirectTopic.ts"
 import { Id, UserId as UserIdCodec, Uuid } from "./JsonCodecs.ts"
 
 /** Becomes a part of a key, subject, path or topic only through `encodeId`. */
@@ -10,6 +12,21 @@ export type MediaId = typeof MediaId.Type
 
 export const RoomId = Id
 export type RoomId = typeof RoomId.Type
+
+const isUserId = Schema.is(Schema.toType(UserId))
+
+/** The room of chat messages: a room id, or for direct messages their topic `dm:{a}:{b}`. */
+export const ChatRoomId = Schema.Union([
+  RoomId,
+  Schema.String.check(
+    Schema.makeFilter(
+      (text: string) =>
+        usersOfDirectTopic(text)?.every((id) => isUserId(id)) === true ||
+        "must be a room id, or dm:{a}:{b} with sorted user ids",
+    ),
+  ),
+])
+export type ChatRoomId = typeof ChatRoomId.Type
 
 export const StreamId = Id
 export type StreamId = typeof StreamId.Type

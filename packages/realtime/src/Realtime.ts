@@ -10,8 +10,14 @@ import type { KeyValue } from "@armoricore/state/KeyValue"
 import { UserInbox } from "@armoricore/state/UserInbox"
 import { type Duration, Layer } from "effect"
 import type { History } from "@armoricore/history/History"
+import * as AuthorizeHook from "./access/AuthorizeHook.ts"
+import type { TopicDeclaration } from "./access/ChannelsFile.ts"
+import * as RoomAccess from "./access/RoomAccess.ts"
+import * as RoomMembers from "./access/RoomMembers.ts"
+import * as RoomMembership from "./access/RoomMembership.ts"
 import * as BusBridge from "./pubsub/BusBridge.ts"
 import * as BuiltInChannels from "./channels/BuiltInChannels.ts"
+import * as RoomChannel from "./channels/RoomChannel.ts"
 import { ChannelRegistry } from "./channel/ChannelRegistry.ts"
 import { Cluster, type ClusterOptions } from "./cluster/Cluster.ts"
 import * as ClusterTopics from "./cluster/ClusterTopics.ts"
@@ -39,6 +45,12 @@ export interface RealtimeOptions extends EndpointOptions {
   /** How long the author of a message may edit it; default one day. */
   readonly editWindow?: Duration.Duration
   readonly readState?: ReadState.ReadStateOptions
+  /** Who may join which topic; default: every valid token. */
+  readonly access?: RoomAccess.RoomAccessOptions
+  /** `CHANNELS_FILE`: topics with their policies and limits; default none. */
+  readonly channels?: ReadonlyArray<TopicDeclaration>
+  /** `AUTHORIZE_URL`; default: no hook. */
+  readonly authorize?: AuthorizeHook.AuthorizeHookOptions
   /** Set where other nodes share the bus and the history. Absent: a single node, which does less work. */
   readonly cluster?: ClusterOptions
 }
@@ -53,15 +65,24 @@ export const layer = (
   | MessageChanges.MessageChanges
   | ReadState.ReadState
   | RoomLog.RoomLog
+  | RoomMembership.RoomMembership
   | TopicAccess.TopicAccess
   | Topics
   | ChannelRegistry,
   TransientError | ConfigurationError,
   EventBus | History | KeyValue | Revocations | Tokens
 > =>
-  Layer.merge(RealtimeAdmin.layer, TopicAccess.layer).pipe(
+  Layer.mergeAll(RealtimeAdmin.layer, RoomMembership.layer, TopicAccess.layer).pipe(
     Layer.provideMerge(Endpoint.layer(options)),
     Layer.provide([BuiltInChannels.layer, BusBridge.layer]),
+    Layer.provide([
+      RoomAccess.layer({ rules: options.channels ?? [], ...options.access }),
+      Layer.succeed(RoomChannel.DeclaredTopics, options.channels ?? []),
+    ]),
+    Layer.provide([
+      RoomMembers.layer,
+      options.authorize === undefined ? AuthorizeHook.layerDisabled : AuthorizeHook.layer(options.authorize),
+    ]),
     Layer.provide(options.mediaTopicPolicy === "owner" ? MediaTopicPolicy.layerOwner : MediaTopicPolicy.layerPublic),
     Layer.provide(options.editWindow === undefined ? Layer.empty : Layer.succeed(EditWindow, options.editWindow)),
     Layer.provideMerge([MessageChanges.layer, ReadState.layer(options.readState)]),

@@ -1,6 +1,7 @@
 /** Phoenix Channels over WebSocket and long poll, and the API to write a channel. */
 export * as Channel from "./channel/Channel.ts"
 export { Endpoint, type EndpointOptions } from "./socket/Endpoint.ts"
+export { RoomMembership } from "./access/RoomMembership.ts"
 export * as JoinPolicy from "./channel/JoinPolicy.ts"
 export * as RealtimeAdmin from "./admin/RealtimeAdmin.ts"
 export * as Realtime from "./Realtime.ts"

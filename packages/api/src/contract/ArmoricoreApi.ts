@@ -6,6 +6,7 @@ import { ErasureApi } from "./ErasureApi.ts"
 import { EventApi } from "./EventApi.ts"
 import { InboxApi } from "./InboxApi.ts"
 import { MediaApi } from "./MediaApi.ts"
+import { MemberApi } from "./MemberApi.ts"
 import { NotificationApi } from "./NotificationApi.ts"
 import { ReadStateApi } from "./ReadStateApi.ts"
 import { SuppressionApi } from "./SuppressionApi.ts"
@@ -26,6 +27,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(TopicApi)
   .add(ErasureApi)
   .add(ReadStateApi)
+  .add(MemberApi)
   .annotateMerge(
     OpenApi.annotations({
       title: "Armoricore HTTP API",

@@ -1,4 +1,5 @@
 /** Topics for backends and operators: their messages and members, without a socket. */
+import { UserId } from "@armoricore/domain/Ids"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { problems } from "../Problem.ts"
@@ -44,7 +45,7 @@ export const TopicEvent = Schema.Struct({
   ).annotate({ description: "An event of the channel, such as `new_message`, or any other name for a live event." }),
   payload: Schema.Record(Schema.String, Schema.Unknown),
   as: Schema.optionalKey(
-    Schema.String.annotate({ description: "The user who sends a message that is stored. Default: the token's user." }),
+    UserId.annotate({ description: "The user who sends a message that is stored. Default: the token's user." }),
   ),
   client_id: Schema.optionalKey(
     Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(128)).annotate({
@@ -64,7 +65,7 @@ export const TopicReceipt = Schema.Struct({
 }).annotate({ identifier: "TopicReceipt" })
 
 export const KickRequest = Schema.Struct({
-  user_id: Schema.String,
+  user_id: UserId,
   reason: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(200)).annotate({ description: "For the client." })),
 })
 

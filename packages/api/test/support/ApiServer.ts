@@ -5,6 +5,7 @@ import * as Tokens from "@armoricore/auth/Tokens"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { TransientError } from "@armoricore/domain/Errors"
+import { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import * as Realtime from "@armoricore/realtime/Realtime"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
@@ -23,7 +24,6 @@ export const tokenKey = Redacted.make("the key of upload tokens of this test")
 export const sources = new Map([["php-backend", new Set(["media.uploaded", "notification.requested"])]])
 
 const ports = Layer.mergeAll(
-  MemoryHistory.layer(),
   MemoryState.layer,
   MemoryStorage.layerNoDeps().pipe(
     Layer.provide(ObjectSigner.layer({ key: Redacted.make("a key of this test") })),
@@ -32,7 +32,11 @@ const ports = Layer.mergeAll(
   Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make("a secret of this test, 32 bytes and more") } }),
 )
 
-export const apiServer = (options: Partial<EventsOptions> = {}, bus: Layer.Layer<EventBus> = MemoryBus.layer) =>
+export const apiServer = (
+  options: Partial<EventsOptions> = {},
+  bus: Layer.Layer<EventBus> = MemoryBus.layer,
+  history: Layer.Layer<History> = MemoryHistory.layer(),
+) =>
   HttpRouter.serve(
     Layer.mergeAll(
       ApiRoutes.layer({
@@ -46,10 +50,18 @@ export const apiServer = (options: Partial<EventsOptions> = {}, bus: Layer.Layer
   ).pipe(
     Layer.provideMerge(Realtime.layer()),
     Layer.provideMerge(Revocations.layer),
-    Layer.provideMerge(ports),
+    Layer.provideMerge([ports, history]),
     Layer.provideMerge(bus),
     Layer.provideMerge(NodeHttpServer.layerTest),
   )
+
+const historyAway = new TransientError({ dependency: "history", code: "unavailable", message: "away" })
+
+/** A history that stores nothing and answers nothing. */
+export const historyUnavailable = Layer.mock(History, {
+  append: () => Effect.fail(historyAway),
+  read: () => Effect.fail(historyAway),
+})
 
 const unused = () => Effect.die("not used here")
 

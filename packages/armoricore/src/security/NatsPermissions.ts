@@ -8,6 +8,7 @@ import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedE
 import { quotaUsages } from "@armoricore/media/pipeline/Quota"
 import { auditEntries } from "@armoricore/operator/Audit"
 import { reviews } from "@armoricore/operator/Reviews"
+import { roomMembers } from "@armoricore/realtime/access/RoomMembers"
 import { buckets as channelBuckets } from "@armoricore/realtime/channels/BuiltInChannels"
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
@@ -58,6 +59,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       auditEntries.bucket,
       reviews.bucket,
       userDevices.bucket,
+      roomMembers.bucket,
       ...channelBuckets.writes,
     ],
     reads: [

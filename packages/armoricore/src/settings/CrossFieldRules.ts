@@ -7,6 +7,7 @@ import { providers } from "@armoricore/notify/providers/Providers"
 import { X509Certificate } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
 import { Duration, Redacted, Result } from "effect"
+import { accessErrors } from "./Access.ts"
 import { emailProviders } from "./Providers.ts"
 import type { SettingName, SettingValues } from "./Table.ts"
 
@@ -32,6 +33,7 @@ const requiredTogether: ReadonlyArray<
   ],
   ["the purge webhook", ["CDN_PURGE_URL", "CDN_PURGE_SECRET"], []],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
+  ["the authorization of joins", ["AUTHORIZE_URL", "AUTHORIZE_SECRET"], []],
 ]
 
 const fileSettings: ReadonlyArray<SettingName> = [
@@ -86,6 +88,7 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     if (typeof path === "string" && !existsSync(path)) errors.push(`${name} names ${path}, which does not exist`)
   }
   errors.push(...tokenErrors(values))
+  errors.push(...accessErrors(values))
   if (isSet("OIDC_ISSUER") && !isSet("JWT_JWKS_URL") && !isSet("JWT_PUBLIC_KEY"))
     errors.push("JWT_JWKS_URL is missing: it verifies the tokens of OIDC_ISSUER; set it, or unset OIDC_ISSUER")
   if (isSet("VAULT_ADDR") && isSet("VAULT_TOKEN") === isSet("VAULT_ROLE"))

@@ -4,6 +4,7 @@
  */
 import { defaultEventSources } from "@armoricore/domain/EventRegistry"
 import { Duration } from "effect"
+import { access } from "./Access.ts"
 import { captions } from "./Captions.ts"
 import { realtime } from "./Realtime.ts"
 import { media } from "./Media.ts"
@@ -339,6 +340,7 @@ export const settingGroups = {
     }),
   },
   "Chat, comments and presence": realtime,
+  "Access to rooms": access,
   "Push notifications": pushProviderSettings,
   "SMS and webhooks": otherProviderSettings,
   "E-mail": {
@@ -388,6 +390,7 @@ export const settingsTable = {
   ...settingGroups.Playback,
   ...settingGroups["Authentication and authorization"],
   ...settingGroups["Chat, comments and presence"],
+  ...settingGroups["Access to rooms"],
   ...settingGroups["Push notifications"],
   ...settingGroups["SMS and webhooks"],
   ...settingGroups["E-mail"],

@@ -4,6 +4,7 @@
  */
 import { childProcesses } from "@armoricore/ffmpeg/FfmpegMetrics"
 import * as Notify from "@armoricore/notify/NotifyMetrics"
+import { requests as authorizeRequests } from "@armoricore/realtime/access/AuthorizeHook"
 import * as Realtime from "@armoricore/realtime/RealtimeMetrics"
 import { circuitOpen } from "@armoricore/worker/control/CircuitBreakers"
 import * as Queue from "@armoricore/worker/QueueMetrics"
@@ -56,6 +57,7 @@ export const metricGroups: Readonly<Record<string, ReadonlyArray<MetricDescripti
   ],
   "Sockets and rooms": [
     describe(Realtime.sockets),
+    describe(authorizeRequests, "outcome"),
     describe(Realtime.joins),
     describe(Realtime.broadcasts),
     describe(Realtime.deliveries),

@@ -1,7 +1,8 @@
 /** Builds the realtime service from the settings. */
 import * as Realtime from "@armoricore/realtime/Realtime"
 import { InboxRetention } from "@armoricore/state/UserInbox"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Result } from "effect"
+import { readChannelsFile } from "../settings/Access.ts"
 import { Settings } from "../settings/Settings.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 
@@ -12,6 +13,7 @@ export const realtimeOptions = (settings: Settings["Service"], isClustered: bool
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
     allowedOrigins: origins === undefined ? "same" : origins.includes("*") ? "any" : origins,
     mediaTopicPolicy: settings.MEDIA_TOPIC_POLICY,
+    ...accessOptions(settings),
     ...(isClustered ? { cluster: {} } : {}),
     commentRate: { perSecond: 1000 / Math.max(1, Duration.toMillis(COMMENT_MIN_INTERVAL)), burst: 1 },
     editWindow: settings.MESSAGE_EDIT_WINDOW,
@@ -31,6 +33,32 @@ export const realtimeOptions = (settings: Settings["Service"], isClustered: bool
       pollWindow: settings.REALTIME_LONGPOLL_TIMEOUT,
       drainDuration: settings.REALTIME_DRAIN_TIMEOUT,
     },
+  }
+}
+
+const accessOptions = (
+  settings: Settings["Service"],
+): Pick<Realtime.RealtimeOptions, "access" | "authorize" | "channels"> => {
+  const { AUTHORIZE_PUSH, AUTHORIZE_SECRET: secret, AUTHORIZE_URL: url, CHANNELS_FILE, ROOM_POLICY } = settings
+  const hasHook = url !== undefined && secret !== undefined
+  return {
+    access: {
+      roomPolicy: ROOM_POLICY,
+      ...(hasHook ? { authorizeTopics: settings.AUTHORIZE_TOPICS, authorizeEvents: AUTHORIZE_PUSH ?? [] } : {}),
+    },
+    ...(hasHook
+      ? {
+          authorize: {
+            url,
+            secret,
+            timeout: settings.AUTHORIZE_TIMEOUT,
+            defaultTtl: settings.AUTHORIZE_TTL,
+            allowOnFailure: settings.AUTHORIZE_ON_FAILURE === "allow",
+          },
+        }
+      : {}),
+    // The settings were checked: the file has no fault.
+    ...(CHANNELS_FILE === undefined ? {} : { channels: Result.getOrElse(readChannelsFile(CHANNELS_FILE), () => []) }),
   }
 }
 

@@ -1,5 +1,5 @@
 /** Moderation in the running program: removed messages disappear for all clients, which use the official `phoenix` client. */
-import { channel } from "@armoricore/realtime/client"
+import { channel } from "@armoricore/client"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { Socket } from "phoenix"

@@ -1,6 +1,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Duration, Effect, Layer } from "effect"
+import { ConfigProvider, Duration, Effect, Layer, Redacted } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { describe as lines, Settings } from "../../src/settings/Settings.ts"
 import * as Realtime from "../../src/wiring/Realtime.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
@@ -14,6 +16,14 @@ const settings = (env: Record<string, string>) =>
       ),
     ),
   )
+
+/** The path of a channels file with this content. */
+const channelsFile = (content: string) =>
+  Effect.map(ProgramProcess.temporaryDirectory, (folder) => {
+    const path = join(folder, "channels.json")
+    writeFileSync(path, content)
+    return path
+  })
 
 const faultsOf = (env: Record<string, string>) =>
   Effect.map(Effect.flip(settings(env)), (error) => (error._tag === "SettingsError" ? error.errors : []))
@@ -44,6 +54,7 @@ describe("Settings of realtime", () => {
       assert.deepStrictEqual(Realtime.realtimeOptions(yield* settings(all), false), {
         allowedOrigins: "same",
         mediaTopicPolicy: "owner",
+        access: { roomPolicy: "open" },
         commentRate: { perSecond: 0.5, burst: 1 },
         editWindow: Duration.minutes(15),
         readState: { maxListed: 30 },
@@ -63,6 +74,59 @@ describe("Settings of realtime", () => {
           drainDuration: Duration.zero,
         },
       })
+    }),
+  )
+
+  it.effect("of access reach the service: the hook and the topics of the file", () =>
+    Effect.gen(function* () {
+      const file = yield* channelsFile('{"topics":[{"topic":"room:a","policy":"authorize"}]}')
+      const options = Realtime.realtimeOptions(
+        yield* settings({
+          ROOM_POLICY: "members",
+          CHANNELS_FILE: file,
+          AUTHORIZE_URL: "https://example.com/authorize/",
+          AUTHORIZE_SECRET: "a secret of this test",
+          AUTHORIZE_TOPICS: "chat:room:*",
+          AUTHORIZE_PUSH: "new_message, broadcast",
+          AUTHORIZE_TTL: "1 min",
+          AUTHORIZE_ON_FAILURE: "allow",
+        }),
+        false,
+      )
+      assert.deepStrictEqual(options.channels, [{ topic: "room:a", policy: "authorize" }])
+      assert.deepStrictEqual(options.access, {
+        roomPolicy: "members",
+        authorizeTopics: ["chat:room:*"],
+        authorizeEvents: ["new_message", "broadcast"],
+      })
+      const { secret, ...authorize } = options.authorize ?? { secret: undefined }
+      assert.isTrue(Redacted.isRedacted(secret))
+      assert.deepStrictEqual(authorize, {
+        url: "https://example.com/authorize",
+        timeout: Duration.seconds(5),
+        defaultTtl: Duration.minutes(1),
+        allowOnFailure: true,
+      })
+    }),
+  )
+
+  it.effect("of access that do not fit together are errors", () =>
+    Effect.gen(function* () {
+      const authorize = yield* channelsFile('{"topics":[{"topic":"chat:room:a","policy":"authorize"}]}')
+      const faulty = yield* channelsFile('{"topics":[{"topic":"room:a","max_users":"many"}]}')
+      const cases = [
+        [{ AUTHORIZE_URL: "http://localhost" }, "AUTHORIZE_SECRET is missing"],
+        [{ AUTHORIZE_PUSH: "new_message" }, "AUTHORIZE_URL is missing: AUTHORIZE_PUSH"],
+        [{ CHANNELS_FILE: authorize }, "AUTHORIZE_URL is missing: the topic chat:room:a"],
+        [{ CHANNELS_FILE: faulty }, `CHANNELS_FILE names ${faulty}, which has a fault: topics.0.max_users must be`],
+        [{ CHANNELS_FILE: "/nowhere.json" }, "CHANNELS_FILE names /nowhere.json, which cannot be read"],
+        [{ ROOM_POLICY: "closed" }, "ROOM_POLICY must be one of open, members"],
+      ] as const
+      for (const [env, fault] of cases) {
+        const faults = yield* faultsOf(env)
+        assert.lengthOf(faults, 1, JSON.stringify(faults))
+        assert.isTrue(faults[0]?.startsWith(fault), faults[0])
+      }
     }),
   )
 

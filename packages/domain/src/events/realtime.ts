@@ -1,11 +1,11 @@
 /** Payloads of `chat.*`, `comment.*`, `presence.*` and `moderation.*`. */
 import { Schema } from "effect"
-import { MediaId, RoomId, StreamId, UserId } from "../Ids.ts"
+import { ChatRoomId, MediaId, StreamId, UserId } from "../Ids.ts"
 import { Metadata, optionalNullable, Timestamp } from "../JsonCodecs.ts"
 
 export const ChatMessage = Schema.Struct({
   message_id: Schema.String,
-  room_id: RoomId,
+  room_id: ChatRoomId,
   user_id: UserId,
   content: Schema.String,
   timestamp: Timestamp,
@@ -38,8 +38,8 @@ const removed = {
   removed_by: optionalNullable(UserId),
 }
 
-export const ChatEdited = Schema.Struct({ message_id: Schema.String, room_id: RoomId, ...edited })
-export const ChatRemoved = Schema.Struct({ message_id: Schema.String, room_id: RoomId, ...removed })
+export const ChatEdited = Schema.Struct({ message_id: Schema.String, room_id: ChatRoomId, ...edited })
+export const ChatRemoved = Schema.Struct({ message_id: Schema.String, room_id: ChatRoomId, ...removed })
 export const CommentEdited = Schema.Struct({ comment_id: Schema.String, stream_id: StreamId, ...edited })
 export const CommentRemoved = Schema.Struct({ comment_id: Schema.String, stream_id: StreamId, ...removed })
 
@@ -55,7 +55,7 @@ export const ModerationFlagged = Schema.Struct({
   target: Schema.Struct({
     kind: Schema.Literals(["chat", "comment"]),
     id: Schema.String,
-    room_id: optionalNullable(RoomId),
+    room_id: optionalNullable(ChatRoomId),
     stream_id: optionalNullable(StreamId),
     user_id: UserId,
   }),
@@ -72,7 +72,7 @@ export const PresenceStatus = Schema.Literals(["online", "offline", "away"])
 /** The first join, the last leave, or a change of status. */
 export const PresenceUpdate = Schema.Struct({
   user_id: UserId,
-  room_id: RoomId,
+  room_id: ChatRoomId,
   status: PresenceStatus,
   timestamp: Timestamp,
 })

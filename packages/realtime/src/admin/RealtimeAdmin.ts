@@ -5,6 +5,7 @@
 import { Revocations, type RevocationTarget } from "@armoricore/auth/Revocations"
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Context, Effect, Layer, Schema } from "effect"
+import { AuthorizeHook } from "../access/AuthorizeHook.ts"
 import { Cluster, type MessageSchema } from "../cluster/Cluster.ts"
 import { Endpoint } from "../socket/Endpoint.ts"
 import type { OpenSocket } from "../socket/SocketContext.ts"
@@ -120,11 +121,13 @@ const KickCommand = Schema.Struct({
   topic: Schema.optionalKey(Schema.String),
 })
 
-export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revocations> = Layer.effect(
+export const layer: Layer.Layer<RealtimeAdmin, never, AuthorizeHook | Cluster | Endpoint | Revocations> = Layer.effect(
   RealtimeAdmin,
   Effect.gen(function* () {
     const endpoint = yield* Endpoint
     const revocations = yield* Revocations
+    const hook = yield* AuthorizeHook
+    const run = Effect.runForkWith(yield* Effect.context<never>())
     const { node } = yield* Cluster
 
     const nodes = yield* queryAllNodes("operator.nodes", Schema.Null, Schema.Int, endpoint.size)
@@ -144,6 +147,8 @@ export const layer: Layer.Layer<RealtimeAdmin, never, Cluster | Endpoint | Revoc
       Schema.Int,
       ({ userId, socketId, reason, topic }) => {
         let kicked = 0
+        // A cached answer would let the user in again.
+        if (userId !== undefined) run(hook.forget(userId, topic))
         for (const socket of endpoint.sockets()) {
           if (userId === undefined ? socket.id !== socketId : socket.identity.userId !== userId) continue
           if (topic === undefined) socket.kick(reason)

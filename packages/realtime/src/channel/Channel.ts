@@ -41,7 +41,7 @@
  *   failure is a crash: the client receives `phx_error` and joins again; the other channels of the socket continue.
  * - A membership is subscribed before `join` runs. Broadcasts and pushes of that time follow the reply. A `join` that
  *   replies with history returns `upToSeq`, the last `seq` of the reply, so that no entry arrives twice.
- * - The {@link JoinPolicy} runs before `join`.
+ * - The {@link JoinPolicy} and the access rules of rooms run before `join`.
  * - A payload declared as {@link Binary} travels in a binary frame.
  *
  * Handlers use `Effect.fnUntraced`: they run for every frame, where a span would cost more than the handler.
@@ -50,7 +50,8 @@ import type { Identity } from "@armoricore/auth/Identity"
 import type { PortError } from "@armoricore/domain/Errors"
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { Effect, Layer, Schema, type Scope } from "effect"
-import { JoinPolicy } from "./JoinPolicy.ts"
+import { RoomAccess } from "../access/RoomAccess.ts"
+import { all as allPolicies, JoinPolicy } from "./JoinPolicy.ts"
 import { ChannelRegistry, type ChannelDefinition, type MembershipHandle } from "./ChannelRegistry.ts"
 import type { Payload } from "../protocol/Message.ts"
 import { ChannelError, unavailable } from "./ChannelError.ts"
@@ -94,6 +95,8 @@ export interface Declaration {
   readonly server: Readonly<Record<string, ServerEvent>>
   /** Present if the topic has a history that backends may read (`GET /v1/topics/{topic}/messages`). */
   readonly history?: HistoryDeclaration
+  /** How an event that a backend publishes live reaches the clients; absent: as it is. */
+  readonly liveEvent?: (event: string, payload: object) => { readonly event: string; readonly payload: object }
   /** The buckets that the handlers use; the NATS user of the service gets the permissions for them. */
   readonly buckets?: UsedBuckets
 }
@@ -129,6 +132,8 @@ export interface Membership<D extends Declaration, State> {
     payload: EventPayload<D, E>,
     options?: { readonly excludeSelf?: boolean; readonly seq?: number },
   ) => Effect.Effect<void>
+  /** The event that is being handled gets no reply if it succeeds. */
+  readonly omitReply: () => void
   /** Subscribes the socket to a subtopic as well, until the scope closes. */
   readonly listen: (subtopic: string) => Effect.Effect<void, never, Scope.Scope>
   /**
@@ -161,6 +166,8 @@ export interface EventHandlers<D extends Declaration, J extends JoinResult<D>> {
       payload: D["client"][E]["payload"]["Type"],
     ) => Effect.Effect<Reply<D["client"][E]>, ChannelError | PortError, Scope.Scope>
   }
+  /** Whether a topic that matches the pattern exists; default: every one. */
+  readonly accepts?: (topic: string) => boolean
   /** Runs once when a membership ends, for any reason; times out after 5 s. */
   readonly leave?: (member: Membership<D, StateOf<D, J>>) => Effect.Effect<void>
 }
@@ -196,6 +203,7 @@ export const make = <
   readonly client: C
   readonly server: S
   readonly history?: HistoryDeclaration
+  readonly liveEvent?: (event: string, payload: object) => { readonly event: string; readonly payload: object }
   readonly buckets?: UsedBuckets
 }) => makeChannel<{ topic: Topic; params: P; join: J; client: C; server: S }>(declaration)
 
@@ -210,8 +218,9 @@ const makeChannel = <D extends Declaration>(declaration: D): Channel<D> => {
         Effect.gen(function* () {
           const channels = yield* ChannelRegistry
           const policy = yield* JoinPolicy
+          const access = yield* RoomAccess
           const handlers = yield* build
-          channels.register(defineChannel(declaration, pattern.match, outgoing, policy, handlers))
+          channels.register(defineChannel(declaration, pattern.match, outgoing, { policy, access }, handlers))
         }),
       ),
     broadcast: (params, event, payload) =>
@@ -285,6 +294,7 @@ const typedMembership = <D extends Declaration, State>(
     awaitCapacity: member.awaitCapacity,
     push,
     broadcast,
+    omitReply: () => member.omitReply(),
     listen: (subtopic) =>
       Effect.acquireRelease(
         Effect.sync(() => member.listen(subtopic)),
@@ -304,17 +314,19 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
   declaration: D,
   match: ChannelDefinition["match"],
   outgoing: Outgoing,
-  policy: JoinPolicy,
+  { access, policy }: { readonly access: RoomAccess; readonly policy: JoinPolicy },
   handlers: Handlers<D, J>,
 ): ChannelDefinition => {
   type State = StateOf<D, J>
   const decodeJoin = decoder(declaration.join.payload)
   const encodeJoin = replyEncoder(declaration.join.reply)
-  const { leave } = handlers
+  const { accepts, leave } = handlers
+  const authorize = allPolicies(policy, access.join)
+  const { push: authorizePush } = access
 
   const join: ChannelDefinition["join"] = (member, payload) =>
     Effect.gen(function* () {
-      yield* policy(member.identity, member.topic)
+      member.setGrant(yield* authorize({ identity: member.identity, topic: member.topic, params: payload }))
       // The cast is sound: `decodeJoin` was made from the declaration.
       const decoded = (yield* decodeJoin(payload)) as D["join"]["payload"]["Type"]
       const { reply, upToSeq, ...state } = yield* toReplyError(
@@ -341,7 +353,12 @@ const defineChannel = <D extends Declaration, J extends JoinResult<D>>(
 
   return {
     pattern: declaration.topic,
-    match,
+    match: accepts === undefined ? match : (topic) => (accepts(topic) ? match(topic) : undefined),
+    liveEvent: declaration.liveEvent,
+    authorizePush:
+      authorizePush === undefined
+        ? undefined
+        : (member, event, params) => authorizePush({ identity: member.identity, topic: member.topic, event, params }),
     toMessage: declaration.history === undefined ? undefined : messageEncoder(declaration.history),
     hasPresence: declaration.server["presence_state"] !== undefined,
     join,

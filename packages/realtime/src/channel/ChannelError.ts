@@ -12,6 +12,7 @@ const ownReasons = {
   too_large: "the message is larger than `limit` bytes",
   rate_limit: "too many messages; send again after `retry_after_ms`",
   unavailable: "a dependency of the server does not respond; try again later",
+  room_full: "the topic has its maximum number of users, `limit`; try again later",
   removed: "this message was removed; it does not come back",
   not_found: "no message with this `id` is stored: it was removed, or it is too old",
   edit_expired: "the author may no longer edit this message; `limit_ms` is the time for edits",

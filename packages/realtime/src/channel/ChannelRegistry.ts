@@ -9,6 +9,7 @@ import type { Payload } from "../protocol/Message.ts"
 import type { BroadcastOptions, Subscriber } from "../pubsub/Topics.ts"
 import type { LogEntry } from "../rooms/RoomEntry.ts"
 import type { ChannelError } from "./ChannelError.ts"
+import type { JoinGrant } from "./JoinPolicy.ts"
 
 /** The decoded parameters of a topic. */
 export type Params = Readonly<Record<string, unknown>>
@@ -17,11 +18,15 @@ export type Params = Readonly<Record<string, unknown>>
 export interface MembershipHandle extends Subscriber {
   readonly topic: string
   readonly params: Params
-  /** Changes when the client refreshes its token. */
+  /** Changes when the client refreshes its token. Its roles are those of the grant, if the grant has some. */
   readonly identity: Identity
+  /** The join was allowed under these conditions. */
+  readonly setGrant: (grant: JoinGrant) => void
   readonly socketId: string
   /** The state that the channel's `join` returned. */
   readonly state: unknown
+  /** The message that is being handled gets no reply if it succeeds. */
+  readonly omitReply: () => void
   readonly send: (event: string, payload: Payload, droppable: boolean) => void
   readonly broadcast: (event: string, payload: Payload, options: BroadcastOptions) => Effect.Effect<void>
   /** From now on the socket also receives broadcasts to this subtopic. */
@@ -52,9 +57,17 @@ export interface ChannelDefinition {
     ChannelError,
     Scope.Scope
   >
+  /** Decides whether the member may send this event; `undefined` if no event is checked. Backends are not checked. */
+  readonly authorizePush:
+    | ((member: MembershipHandle, event: string, payload: unknown) => Effect.Effect<void, ChannelError>)
+    | undefined
   /** A stored entry as a message of this channel; `undefined` if the topic has no history. */
   readonly toMessage: ((entry: LogEntry) => Effect.Effect<Payload>) | undefined
   readonly hasPresence: boolean
+  /** How a live event of a backend reaches the clients; `undefined`: as it is. */
+  readonly liveEvent:
+    | ((event: string, payload: object) => { readonly event: string; readonly payload: object })
+    | undefined
   /** The events that clients may send. */
   readonly events: ReadonlyMap<
     string,

@@ -3,45 +3,78 @@
  * channel knows (for example the owner of a media). An installation replaces the default with a layer:
  *
  * ```ts
- * const notBanned: JoinPolicy = (identity) => (isBanned(identity) ? Effect.fail(unauthorized("banned")) : allow)
+ * const notBanned: JoinPolicy = ({ identity }) => (isBanned(identity) ? Effect.fail(unauthorized("banned")) : allow)
  * Layer.succeed(JoinPolicy, all(defaultPolicy, notBanned))
  * ```
+ *
+ * The access rules of rooms (`access/RoomAccess.ts`: members, `AUTHORIZE_URL`) run after it.
  *
  * The policy covers joins only. After the join, the role `guest` may send the events that the channel marks with
  * `allowGuests`.
  */
-import * as Topic from "./Topic.ts"
 import { allowsTopic, type Identity } from "@armoricore/auth/Identity"
+import { usersOfDirectTopic } from "@armoricore/domain/DirectTopic"
 import { Context, Effect } from "effect"
 import { type ChannelError, unauthorized } from "./ChannelError.ts"
+import * as Topic from "./Topic.ts"
+
+export interface JoinRequest {
+  readonly identity: Identity
+  readonly topic: string
+  /** The payload of the join as the client sent it, not decoded. */
+  readonly params: unknown
+}
+
+/** An allowed join. */
+export interface JoinGrant {
+  /** On this topic these roles replace the roles of the token. */
+  readonly roles?: ReadonlyArray<string>
+  /** Set if the member list of the room allowed the join: a removed member loses the topic. */
+  readonly isByMembership?: true
+}
 
 /** Runs for every join, so it must be fast. */
-export type JoinPolicy = (identity: Identity, topic: string) => Effect.Effect<void, ChannelError>
+export type JoinPolicy = (request: JoinRequest) => Effect.Effect<JoinGrant, ChannelError>
 
-export const allow: Effect.Effect<void, ChannelError> = Effect.void
+const noConditions: JoinGrant = {}
+
+export const allow: Effect.Effect<JoinGrant, ChannelError> = Effect.succeed(noConditions)
 
 /** Limits a token with a `channels` claim to the topics of that claim. */
-export const withinTokenChannels: JoinPolicy = (identity, topic) =>
+export const withinTokenChannels: JoinPolicy = ({ identity, topic }) =>
   allowsTopic(identity, topic)
     ? allow
     : Effect.fail(unauthorized("the `channels` claim of the token does not include this topic"))
 
 /** Only the user of `user:{user_id}` and `inbox:{user_id}` may join them; the role `operator` does not help. */
-export const ownUserTopic: JoinPolicy = (identity, topic) =>
+export const ownUserTopic: JoinPolicy = ({ identity, topic }) =>
   (!topic.startsWith("user:") && !topic.startsWith("inbox:")) ||
   topic === Topic.user(identity.userId) ||
   topic === Topic.inbox(identity.userId)
     ? allow
     : Effect.fail(unauthorized("this topic belongs to another user"))
 
-/** Allows a join if all policies allow it. */
+/** Only the two users of `dm:{a}:{b}` may join it; the role `operator` does not help. */
+export const ownDirectTopic: JoinPolicy = ({ identity, topic }) =>
+  !topic.startsWith("dm:") || usersOfDirectTopic(topic)?.includes(identity.userId) === true
+    ? allow
+    : Effect.fail(unauthorized("these direct messages belong to other users"))
+
+/** Allows a join if all policies allow it. The last roles count. */
 export const all =
   (...policies: ReadonlyArray<JoinPolicy>): JoinPolicy =>
-  (identity, topic) =>
-    Effect.forEach(policies, (policy) => policy(identity, topic), { discard: true })
+  (request) =>
+    Effect.reduce(
+      policies,
+      () => noConditions,
+      (grant, policy) => Effect.map(policy(request), (next) => (next === noConditions ? grant : { ...grant, ...next })),
+    )
 
-/** Allows every valid token, also of guests, within its `channels` claim; `user:{user_id}` and `inbox:{user_id}` only for that user. */
-export const defaultPolicy: JoinPolicy = all(withinTokenChannels, ownUserTopic)
+/**
+ * Allows every valid token, also of guests, within its `channels` claim; `user:{user_id}` and `inbox:{user_id}`
+ * only for that user, and `dm:{a}:{b}` only for the two.
+ */
+export const defaultPolicy: JoinPolicy = all(withinTokenChannels, ownUserTopic, ownDirectTopic)
 
 export const JoinPolicy = Context.Reference<JoinPolicy>("@armoricore/realtime/JoinPolicy", {
   defaultValue: () => defaultPolicy,

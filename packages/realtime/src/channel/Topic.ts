@@ -1,8 +1,11 @@
 /** Names of the topics that the built-in channels declare. */
+import { isDirectTopic } from "@armoricore/domain/DirectTopic"
+
 export const user = (userId: string): string => `user:${userId}`
 export const inbox = (userId: string): string => `inbox:${userId}`
 export const media = (mediaId: string): string => `media:${mediaId}`
-export const chatRoom = (roomId: string): string => `chat:room:${roomId}`
+/** The `room_id` of direct messages is their topic. */
+export const chatRoom = (roomId: string): string => (isDirectTopic(roomId) ? roomId : `chat:room:${roomId}`)
 export const commentStream = (streamId: string): string => `comments:stream:${streamId}`
 
 const roomPrefixes = ["chat:room:", "comments:stream:"]

@@ -8,15 +8,19 @@ import type { Declaration } from "../channel/Channel.ts"
 import * as ChatChannel from "./ChatChannel.ts"
 import * as CommentsChannel from "./CommentsChannel.ts"
 import * as InboxChannel from "./InboxChannel.ts"
+import * as DirectChannel from "./DirectChannel.ts"
 import * as MediaChannel from "./MediaChannel.ts"
 import * as PresenceChannel from "./PresenceChannel.ts"
+import * as RoomChannel from "./RoomChannel.ts"
 import * as UserChannel from "./UserChannel.ts"
 
 /** The key is the channel's name in the AsyncAPI document. */
 const builtInChannels = {
   chat: ChatChannel,
+  direct: DirectChannel,
   comments: CommentsChannel,
   presence: PresenceChannel,
+  room: RoomChannel,
   media: MediaChannel,
   user: UserChannel,
   inbox: InboxChannel,

@@ -4,7 +4,7 @@
  * A typing indicator ends 3 s after the last `typing_start`, when the user sends or edits a message, and when the membership
  * ends.
  */
-import { RoomId, UserId } from "@armoricore/domain/Ids"
+import { ChatRoomId, RoomId, UserId } from "@armoricore/domain/Ids"
 import { optionalNullable } from "@armoricore/domain/JsonCodecs"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { Effect, FiberMap, Schema } from "effect"
@@ -35,7 +35,7 @@ export const channel = Channel.make({
   server: {
     ...ChatMessages.serverEvents,
     user_typing: {
-      payload: Schema.Struct({ user_id: UserId, room_id: RoomId, is_typing: Schema.Boolean }),
+      payload: Schema.Struct({ user_id: UserId, room_id: ChatRoomId, is_typing: Schema.Boolean }),
       droppable: true,
     },
     ...PresenceEvents.events,
@@ -44,54 +44,55 @@ export const channel = Channel.make({
 
 const typingTimeout = "3 seconds"
 
-export const layer = channel.toLayer(
-  Effect.gen(function* () {
-    const messages = yield* ChatMessages.make
-    const presence = yield* Presence
-    // The timeout of each typing indicator, by membership. Few users type at the same time.
-    const typing = yield* FiberMap.make<string>()
+/** Also of direct messages (`DirectChannel`): their `room_id` is the topic. */
+export const handlers = Effect.gen(function* () {
+  const messages = yield* ChatMessages.make
+  const presence = yield* Presence
+  // The timeout of each typing indicator, by membership. Few users type at the same time.
+  const typing = yield* FiberMap.make<string>()
 
-    type Room = Channel.Membership<typeof channel.declaration, unknown>
-    const keyOf = (room: Room) => `${room.socketId} ${room.topic}`
-    const broadcastTyping = (room: Room, isTyping: boolean) =>
-      room.broadcast(
-        "user_typing",
-        { user_id: room.identity.userId, room_id: room.params.room_id, is_typing: isTyping },
-        { excludeSelf: true },
-      )
-
-    const stopTyping = (room: Room) =>
-      Effect.suspend(() => {
-        const key = keyOf(room)
-        return FiberMap.hasUnsafe(typing, key)
-          ? Effect.andThen(FiberMap.remove(typing, key), broadcastTyping(room, false))
-          : Effect.void
-      })
-
-    return channel.handlers(
-      Effect.fnUntraced(function* (room, request) {
-        const replay = yield* messages.replay(room, request)
-        if (request.presence === true) yield* PresenceEvents.trackMember(presence, room, "online")
-        return replay
-      }),
-      {
-        on: {
-          ...messages.on,
-          new_message: (room, request) => Effect.andThen(stopTyping(room), messages.on.new_message(room, request)),
-          edit_message: (room, request) => Effect.andThen(stopTyping(room), messages.on.edit_message(room, request)),
-          typing_start: Effect.fnUntraced(function* (room) {
-            yield* broadcastTyping(room, true)
-            yield* FiberMap.run(
-              typing,
-              keyOf(room),
-              Effect.andThen(Effect.sleep(typingTimeout), broadcastTyping(room, false)),
-            )
-          }),
-          typing_stop: stopTyping,
-          ping: () => Effect.void,
-        },
-        leave: stopTyping,
-      },
+  type Room = Channel.Membership<typeof channel.declaration, unknown>
+  const keyOf = (room: Room) => `${room.socketId} ${room.topic}`
+  const broadcastTyping = (room: Room, isTyping: boolean) =>
+    room.broadcast(
+      "user_typing",
+      { user_id: room.identity.userId, room_id: room.params.room_id, is_typing: isTyping },
+      { excludeSelf: true },
     )
-  }),
-)
+
+  const stopTyping = (room: Room) =>
+    Effect.suspend(() => {
+      const key = keyOf(room)
+      return FiberMap.hasUnsafe(typing, key)
+        ? Effect.andThen(FiberMap.remove(typing, key), broadcastTyping(room, false))
+        : Effect.void
+    })
+
+  return channel.handlers(
+    Effect.fnUntraced(function* (room, request) {
+      const replay = yield* messages.replay(room, request)
+      if (request.presence === true) yield* PresenceEvents.trackMember(presence, room, "online")
+      return replay
+    }),
+    {
+      on: {
+        ...messages.on,
+        new_message: (room, request) => Effect.andThen(stopTyping(room), messages.on.new_message(room, request)),
+        edit_message: (room, request) => Effect.andThen(stopTyping(room), messages.on.edit_message(room, request)),
+        typing_start: Effect.fnUntraced(function* (room) {
+          yield* broadcastTyping(room, true)
+          yield* FiberMap.run(
+            typing,
+            keyOf(room),
+            Effect.andThen(Effect.sleep(typingTimeout), broadcastTyping(room, false)),
+          )
+        }),
+        typing_stop: stopTyping,
+        ping: () => Effect.void,
+      },
+      leave: stopTyping,
+    },
+  )
+})
+
+export const layer = channel.toLayer(handlers)

@@ -4,11 +4,13 @@
  * entry here.
  */
 import { History } from "@armoricore/history/History"
+import * as Collection from "@armoricore/state/Collection"
 import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserInbox } from "@armoricore/state/UserInbox"
 import * as BusErasure from "@armoricore/worker/erasure/BusErasure"
 import { type ErasureStore, FurtherStores } from "@armoricore/worker/erasure/ErasureStore"
 import { Effect } from "effect"
+import { roomMembers } from "../access/RoomMembers.ts"
 import { RealtimeAdmin } from "../admin/RealtimeAdmin.ts"
 import * as Topic from "../channel/Topic.ts"
 import { MessageChanges, type Removal } from "../rooms/MessageChanges.ts"
@@ -22,7 +24,7 @@ const maxItems = 100_000
 const removalReason = "erased"
 
 const removalEvents: ReadonlyArray<readonly [topic: RegExp, event: string]> = [
-  [/^chat:room:/, "message_removed"],
+  [/^(?:chat:room|dm):/, "message_removed"],
   [/^comments:stream:/, "comment_removed"],
 ]
 
@@ -33,6 +35,7 @@ export const makeStores = Effect.gen(function* () {
   const admin = yield* RealtimeAdmin
   const inboxes = yield* UserInbox
   const registry = yield* UserDevices
+  const members = yield* Collection.make(roomMembers)
 
   const sockets: ErasureStore = {
     name: "sockets",
@@ -82,8 +85,25 @@ export const makeStores = Effect.gen(function* () {
     }),
   }
 
+  const memberships: ErasureStore = {
+    name: "memberships",
+    erase: Effect.fn("RealtimeErasure.memberships")(function* ({ userId }) {
+      let removed = 0
+      yield* Collection.forEach(members, ({ key, value }) =>
+        value.user_id === userId
+          ? Effect.andThen(
+              Collection.retryConflicts(members.remove(key)),
+              Effect.sync(() => void removed++),
+            )
+          : Effect.void,
+      )
+      return removed
+    }),
+  }
+
   return [
     sockets,
+    memberships,
     messages,
     reads,
     inbox,

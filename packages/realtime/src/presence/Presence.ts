@@ -5,6 +5,7 @@
  * Clients merge diffs by ref, so a diff may repeat known entries. A room of more than `maxListed` users is count-only: its
  * members get an empty state, and `presence_count` at most once a second.
  */
+import { isDirectTopic } from "@armoricore/domain/DirectTopic"
 import { Clock, Context, Duration, Effect, FiberHandle, Layer, Schema, type Scope } from "effect"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ownerOf } from "../cluster/Rendezvous.ts"
@@ -40,6 +41,9 @@ export class Presence extends Context.Service<
     readonly state: (topic: string) => State
     /** The number of users of a count-only room; `undefined` for a listed one. */
     readonly count: (topic: string) => number | undefined
+    /** The number of present users. */
+    readonly size: (topic: string) => number
+    readonly has: (topic: string, userId: string) => boolean
   }
 >()("@armoricore/realtime/Presence") {}
 
@@ -121,7 +125,7 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
 
       /** Whether the user is present in this room, through the chat or the presence topic. */
       const isInRoom = (roomId: string, userId: string) =>
-        roomTopics.some((prefix) => set.users(prefix + roomId).has(userId))
+        set.users(roomId).has(userId) || roomTopics.some((prefix) => set.users(prefix + roomId).has(userId))
 
       /** `occasion` makes the event id of a repeated status unique, after a partition removed and restored a presence. */
       const publish = Effect.fnUntraced(function* (
@@ -194,6 +198,8 @@ export const layer = (options: PresenceOptions = {}): Layer.Layer<Presence, neve
         }),
         state: stateOf,
         count: (topic) => (isCountOnly(topic) ? set.users(topic).size : undefined),
+        size: (topic) => set.users(topic).size,
+        has: (topic, userId) => set.users(topic).has(userId),
       }
     }),
   )
@@ -204,8 +210,9 @@ const relistFraction = 0.8
 /** Sent to a node that came back after its users were published as offline. */
 const declaredDownKind = "presence.declared_down"
 
-const roomTopics = ["chat:room:", "presence:room:"]
-const roomOf = (topic: string): string => topic.slice(topic.lastIndexOf(":") + 1)
+const roomTopics = ["chat:room:", "presence:room:", "room:"]
+/** The topic itself is the room id of direct messages. */
+const roomOf = (topic: string): string => (isDirectTopic(topic) ? topic : topic.slice(topic.lastIndexOf(":") + 1))
 
 type Grouped = Record<string, { metas: Array<Meta> }>
 

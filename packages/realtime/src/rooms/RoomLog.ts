@@ -75,6 +75,8 @@ export class RoomLog extends Context.Service<
     readonly replay: (topic: string, request: ReplayRequest, maxBytes: number) => Effect.Effect<Replay, PortError>
     /** A page of the history. Fails with a TransientError while the history is unavailable. */
     readonly history: (topic: string, request: HistoryRequest, maxBytes: number) => Effect.Effect<LogPage, PortError>
+    /** Whether entries of the topic wait in memory, because the history is unavailable. */
+    readonly hasUnstored: (topic: string) => boolean
     /** The entry with this id; `undefined` if none is stored. */
     readonly get: (topic: string, id: string) => Effect.Effect<LogEntry | undefined, PortError>
     /**
@@ -126,6 +128,7 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
 
     return {
       append,
+      hasUnstored: outageBuffer.has,
       replay: Effect.fn("RoomLog.replay")(function* (topic, { since, rev, last }, maxBytes) {
         // The subscription precedes the read, so no append between the two is missed.
         if (subscriptions !== undefined) yield* subscriptions.awaitReady(topic)

@@ -16,6 +16,7 @@
 import { hasRole, type Identity } from "@armoricore/auth/Identity"
 import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
 import type { ChannelDefinition, MembershipHandle, Params } from "../channel/ChannelRegistry.ts"
+import type { JoinGrant } from "../channel/JoinPolicy.ts"
 import { OutgoingFrame } from "./OutgoingFrame.ts"
 import type { Message, Payload, Ref, Serializer, Status } from "../protocol/Message.ts"
 import * as ChannelErrors from "../channel/ChannelError.ts"
@@ -69,6 +70,9 @@ export class ChannelMembership implements MembershipHandle {
   readonly #socket: SocketHandle
   readonly #channel: ChannelDefinition
   readonly #scope = Scope.makeUnsafe()
+  /** The message that is being handled gets no reply. */
+  #omitsReply = false
+  #grant: JoinGrant | undefined = undefined
   #joined = false
   /** The earlier membership of the same topic, until the client received its `phx_close`. */
   #replaced: ChannelMembership | undefined = undefined
@@ -94,7 +98,21 @@ export class ChannelMembership implements MembershipHandle {
   }
 
   get identity(): Identity {
-    return this.#socket.identity
+    const { identity } = this.#socket
+    const roles = this.#grant?.roles
+    return roles === undefined ? identity : { ...identity, roles }
+  }
+
+  get grant(): JoinGrant | undefined {
+    return this.#grant
+  }
+
+  setGrant(grant: JoinGrant): void {
+    this.#grant = grant
+  }
+
+  omitReply(): void {
+    this.#omitsReply = true
   }
 
   get socketId(): string {
@@ -268,11 +286,20 @@ export class ChannelMembership implements MembershipHandle {
           ChannelErrors.unauthorized("the role `guest` may join and read, but not send this event"),
         )
       }
-      const exit = yield* Effect.exit(Scope.provide(event.handle(this, message.payload), this.#scope))
+      const { authorizePush } = this.#channel
+      const handle = event.handle(this, message.payload)
+      const authorized =
+        authorizePush === undefined
+          ? handle
+          : Effect.andThen(authorizePush(this, message.event, message.payload), handle)
+      const exit = yield* Effect.exit(Scope.provide(authorized, this.#scope))
       const error = Exit.isSuccess(exit) ? Option.none() : Cause.findErrorOption(exit.cause)
       const sentBefore = this.#socket.sentBytes
-      if (Exit.isSuccess(exit)) this.#socket.reply(message, "ok", exit.value)
-      else if (Option.isSome(error)) this.#socket.replyError(message, error.value)
+      const omitsReply = this.#omitsReply
+      this.#omitsReply = false
+      if (Exit.isSuccess(exit)) {
+        if (!omitsReply) this.#socket.reply(message, "ok", exit.value)
+      } else if (Option.isSome(error)) this.#socket.replyError(message, error.value)
       this.#socket.releaseCapacity(this, this.#socket.sentBytes - sentBefore)
       return Exit.isSuccess(exit) || Option.isSome(error) ? undefined : exit.cause
     })

@@ -18,6 +18,7 @@
  */
 import { allowsTopic, type Identity } from "@armoricore/auth/Identity"
 import { Effect, Fiber } from "effect"
+import type { JoinGrant } from "../channel/JoinPolicy.ts"
 import { ChannelMembership, type SocketHandle } from "./ChannelMembership.ts"
 import * as MonotonicClock from "@armoricore/worker/MonotonicClock"
 import { isTooDeep, maxDepth } from "./Limits.ts"
@@ -236,6 +237,14 @@ export class Socket implements Receiver, OpenSocket, SocketHandle {
 
   topics(): ReadonlyArray<string> {
     return [...this.#memberships.keys()]
+  }
+
+  grantOf(topic: string): JoinGrant | undefined {
+    return this.#memberships.get(topic)?.grant
+  }
+
+  setGrant(topic: string, grant: JoinGrant): void {
+    this.#memberships.get(topic)?.setGrant(grant)
   }
 
   kick(reason: string): void {

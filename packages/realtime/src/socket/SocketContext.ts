@@ -4,6 +4,7 @@ import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import type { Clock, Effect, Fiber } from "effect"
 import type { ChannelRegistry } from "../channel/ChannelRegistry.ts"
+import type { JoinGrant } from "../channel/JoinPolicy.ts"
 import type { Topics } from "../pubsub/Topics.ts"
 import type { Limits } from "./Limits.ts"
 import type { Socket } from "./Socket.ts"
@@ -20,6 +21,9 @@ export interface OpenSocket {
   readonly queuedBytes: number
   /** Topics that are joined or whose join is pending. */
   readonly topics: () => ReadonlyArray<string>
+  /** The conditions of the join; `undefined` if the topic is not joined. */
+  readonly grantOf: (topic: string) => JoinGrant | undefined
+  readonly setGrant: (topic: string, grant: JoinGrant) => void
   /** Closes the socket with `reason` in the close frame. */
   readonly kick: (reason: string) => void
   /** Ends one membership with `phx_close`, after which the client does not join again. Returns false if not joined. */

@@ -4,7 +4,7 @@
  */
 import type { PortError } from "@armoricore/domain/Errors"
 import { Context, Effect, Layer } from "effect"
-import { type ChannelError, unknownEvent } from "../channel/ChannelError.ts"
+import { type ChannelError, unavailable, unknownEvent } from "../channel/ChannelError.ts"
 import { ChannelRegistry, type MembershipHandle } from "../channel/ChannelRegistry.ts"
 import { Presence, type State } from "../presence/Presence.ts"
 import type { Payload } from "../protocol/Message.ts"
@@ -35,7 +35,10 @@ export interface TopicHandle {
   readonly presence: Effect.Effect<PresenceList> | undefined
   /** The events that `send` takes. */
   readonly events: ReadonlyArray<string>
-  /** Does what the channel does when a member sends this event, and returns the reply. */
+  /**
+   * Does what the channel does when a member sends this event, and returns the reply. Fails with `unavailable` if the message
+   * was sent to the members but could not be stored.
+   */
   readonly send: (userId: string, event: string, payload: object) => Effect.Effect<Payload, ChannelError>
   /** Sends a live event to every subscriber, on all nodes; it is not stored. */
   readonly broadcast: (event: string, payload: object) => Effect.Effect<void>
@@ -69,6 +72,8 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
       identity: { userId, roles: ["moderator"], expiresAt: Number.POSITIVE_INFINITY },
       socketId: `backend:${userId}`,
       state: undefined,
+      setGrant: () => {},
+      omitReply: () => {},
       receive: () => {},
       send: () => {},
       broadcast: (event, payload, options) => topics.broadcast(topic, event, payload, options),
@@ -101,9 +106,16 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
           send: Effect.fn("TopicAccess.send")(function* (userId, event, payload) {
             const handler = channel.events.get(event)
             if (handler?.allowBackends !== true) return yield* unknownEvent(event)
-            return yield* Effect.scoped(handler.handle(memberFor(topic, params, userId), payload))
+            const reply = yield* Effect.scoped(handler.handle(memberFor(topic, params, userId), payload))
+            // Members received the message, but it is not durable yet; a repetition with its `client_id` is the same message.
+            if (roomLog.hasUnstored(topic)) return yield* unavailable
+            return reply
           }),
-          broadcast: (event, payload) => Effect.sync(() => topics.broadcast(topic, event, payload)),
+          broadcast: (event, payload) =>
+            Effect.suspend(() => {
+              const live = channel.liveEvent?.(event, payload) ?? { event, payload }
+              return topics.broadcast(topic, live.event, live.payload)
+            }),
         }
       },
     })

@@ -23,7 +23,7 @@ describe("JoinPolicy", () => {
   it.effect("allows joins by claim and ownership, also for guests", () =>
     Effect.gen(function* () {
       const isAllowed = (policy: JoinPolicy, identity: Identity, topic: string) =>
-        Effect.map(Effect.exit(policy(identity, topic)), Exit.isSuccess)
+        Effect.map(Effect.exit(policy({ identity, topic, params: {} })), Exit.isSuccess)
       const limited = identity("u1", { channels: ["chat:room:a*"] })
       assert.isTrue(yield* isAllowed(withinTokenChannels, limited, "chat:room:abc"))
       assert.isFalse(yield* isAllowed(withinTokenChannels, limited, "chat:room:b"))
@@ -43,7 +43,8 @@ describe("JoinPolicy", () => {
 
   it.live("a custom policy applies to every channel", () =>
     Effect.gen(function* () {
-      const banned: JoinPolicy = ({ userId }) => (userId === "troll" ? Effect.fail(unauthorized("banned")) : allow)
+      const banned: JoinPolicy = ({ identity: { userId } }) =>
+        userId === "troll" ? Effect.fail(unauthorized("banned")) : allow
       const server = yield* start().pipe(Effect.provide(Layer.succeed(JoinPolicy, all(defaultPolicy, banned))))
       const join = Effect.fnUntraced(function* (user: string, topic: string) {
         const client = yield* connect(server, { user })

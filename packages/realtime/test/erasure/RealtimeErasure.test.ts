@@ -8,6 +8,7 @@ import type { ErasureRequest } from "@armoricore/worker/erasure/ErasureStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { layer as roomMembersLayer, RoomMembers } from "../../src/access/RoomMembers.ts"
 import { RealtimeAdmin } from "../../src/admin/RealtimeAdmin.ts"
 import * as RealtimeErasure from "../../src/erasure/RealtimeErasure.ts"
 import { Topics } from "../../src/pubsub/Topics.ts"
@@ -25,7 +26,7 @@ const rooms = Layer.mergeAll(MessageChanges.layer, ReadState.layer()).pipe(
   Layer.provideMerge(RoomLog.layer),
   Layer.provideMerge([MemoryHistory.layer(), Topics.layer, Cluster.layerSingleNode]),
 )
-const layer = Layer.mergeAll(rooms, MemoryBus.layer, admin, UserInbox.layer, UserDevices.layer).pipe(
+const layer = Layer.mergeAll(rooms, MemoryBus.layer, admin, UserInbox.layer, UserDevices.layer, roomMembersLayer).pipe(
   Layer.provideMerge(MemoryState.layer),
 )
 
@@ -83,20 +84,28 @@ describe("RealtimeErasure", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("removes the inbox and the devices", () =>
+  it.effect("removes the inbox, the devices and the memberships of rooms", () =>
     Effect.gen(function* () {
       const inbox = yield* UserInbox
       const devices = yield* UserDevices
       const item = { id: "i1", notification_id: "n1", title: "t", body: "b", data: {} }
       yield* inbox.add("u1", { ...item, created_at: new Date(0).toISOString() })
       yield* devices.register("u1", { device_id: "d1", platform: "android", token: "t1" })
+      const members = yield* RoomMembers
+      for (const [room, user] of [
+        ["a", "u1"],
+        ["b", "u1"],
+        ["a", "u2"],
+      ] as const)
+        yield* members.put(room, user, undefined)
       const stores = yield* RealtimeErasure.makeStores
       const pass = Effect.forEach(
-        stores.filter(({ name }) => name === "inbox" || name === "devices"),
+        stores.filter(({ name }) => ["memberships", "inbox", "devices"].includes(name)),
         ({ erase }) => erase({ userId: "u1", requestId: "r", requestedAt: "", publish: () => Effect.void }),
       )
-      assert.deepStrictEqual(yield* pass, [1, 1])
-      assert.deepStrictEqual(yield* pass, [0, 0])
+      assert.deepStrictEqual(yield* pass, [2, 1, 1])
+      assert.deepStrictEqual(yield* pass, [0, 0, 0])
+      assert.lengthOf((yield* members.list("a", { limit: 9 })).members, 1)
     }).pipe(Effect.provide(layer)),
   )
 

@@ -2,7 +2,7 @@
  * Clients that return to much missed content, on a fast and on a slow link: every join is answered at the first try, no
  * socket is closed, and a socket's queue stays below its limit. The official client waits 10 s for the reply to a join.
  */
-import { channel } from "@armoricore/realtime/client"
+import { channel } from "@armoricore/client"
 import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
 import { defaults } from "@armoricore/realtime/socket/Limits"
 import { eventually } from "@armoricore/testing/Eventually"

@@ -1,11 +1,11 @@
 /** The typed client, compiled against the declarations and run with the official client. */
-import { channel, isErrorReply } from "@armoricore/realtime/client"
+import { channel, isErrorReply } from "@armoricore/client"
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Socket } from "phoenix"
 import { WebSocket } from "ws"
-import { start, type TestServer } from "./support/TestServer.ts"
+import { start, type TestServer } from "../../realtime/test/support/TestServer.ts"
 
 const connected = Effect.fnUntraced(function* (server: TestServer, user: string) {
   const token = yield* server.token(user)
@@ -205,6 +205,8 @@ describe("the typed client", () => {
         leave: () => push,
         push: () => push,
         on: (_: string, listener: (payload: Record<string, unknown>) => void) => listeners.push(listener),
+        onError: () => 0,
+        onClose: () => 0,
       }
       let params: () => unknown = () => ({})
       const room = channel(

@@ -1,13 +1,10 @@
 /**
- * A typed wrapper of the channels of the official `phoenix` client. Its types are inferred from the declarations of the
- * channels. It works in a browser, because it imports only types from the server.
+ * A typed wrapper of the channels of the official `phoenix` client.
  *
  * ```ts
- * import { Socket } from "phoenix"
- * import { channel, isErrorReply } from "@armoricore/realtime/client"
+ * import { channel, connect, isErrorReply } from "@armoricore/client"
  *
- * const socket = new Socket("/socket", { params: () => ({ token }) })
- * socket.connect()
+ * const { socket } = connect("/socket", { token: () => fetchToken() })
  * const room = channel(socket, "chat:room:42", { last: 20 })
  * room.onJoin(({ messages, recovered }) => show(messages, recovered))
  * room.on("new_message", (message) => show([message], true))
@@ -21,8 +18,7 @@
  * arrive meanwhile. A message may arrive more than once, for example as a broadcast and in a page; all copies have the same
  * `id`.
  */
-import type { ClientEvent } from "./channel/Channel.ts"
-import type { Declarations } from "./channels/BuiltInChannels.ts"
+import type { Channels } from "./Protocol.ts"
 
 /** The part of `phoenix` that this module uses. */
 export interface PushLike {
@@ -33,36 +29,33 @@ export interface ChannelLike {
   leave(timeout?: number): PushLike
   push(event: string, payload: object, timeout?: number): PushLike
   on(event: string, callback: (payload: Record<string, unknown>) => void): number
+  onError(callback: (reason?: unknown) => void): unknown
+  onClose(callback: (payload?: unknown) => void): unknown
 }
 export interface SocketLike {
   channel(topic: string, params?: object | (() => object)): ChannelLike
 }
 
-type TopicOf<Pattern extends string> = Pattern extends `${infer Head}{${string}}${infer Rest}`
-  ? `${Head}${string}${TopicOf<Rest>}`
-  : Pattern
-
-type AnyDeclaration = Declarations[keyof Declarations]
+type AnyDeclaration = Channels[keyof Channels]
 
 /** Every topic of the server. */
-export type Topic = { [K in keyof Declarations]: TopicOf<Declarations[K]["topic"]> }[keyof Declarations]
+export type Topic = AnyDeclaration["topic"]
 
 /** The declaration of a topic. */
-export type DeclarationOf<T extends string> = {
-  [K in keyof Declarations]: T extends TopicOf<Declarations[K]["topic"]> ? Declarations[K] : never
-}[keyof Declarations]
+export type DeclarationOf<T extends Topic> = {
+  [K in keyof Channels]: T extends Channels[K]["topic"] ? Channels[K] : never
+}[keyof Channels]
 
-export type JoinPayload<D extends AnyDeclaration> = D["join"]["payload"]["Encoded"]
-export type JoinReply<D extends AnyDeclaration> = D["join"]["reply"]["Encoded"]
+export type JoinPayload<D extends AnyDeclaration> = D["join"]["payload"]
+export type JoinReply<D extends AnyDeclaration> = D["join"]["reply"]
 export type ClientEvents<D extends AnyDeclaration> = keyof D["client"] & string
 export type ServerEvents<D extends AnyDeclaration> = keyof D["server"] & string
-type EncodedPayload<E> = E extends ClientEvent ? E["payload"]["Encoded"] : never
-type EncodedReply<E> = E extends { readonly reply: { readonly Encoded: infer R } } ? R : Record<string, never>
+export type EventPayload<E> = E extends { readonly payload: infer P } ? P : never
+export type EventReply<E> = E extends { readonly reply: infer R } ? R : never
 /** The reply of the event `history`; `never` on a topic without a history. */
 export type HistoryReply<D extends AnyDeclaration> = D["client"] extends { readonly history: infer E }
-  ? EncodedReply<E>
+  ? EventReply<E>
   : never
-type EncodedEvent<E> = E extends { readonly payload: { readonly Encoded: infer P } } ? P : never
 
 /** An error reply; `docs/clients.md` lists the values of `reason`. */
 export interface ErrorReply {
@@ -91,12 +84,17 @@ export interface TypedChannel<D extends AnyDeclaration> {
   /** Rejects with {@link ErrorReply} or {@link PushTimeout}. */
   readonly push: <E extends ClientEvents<D>>(
     event: E,
-    payload: EncodedPayload<D["client"][E]>,
-  ) => Promise<EncodedReply<D["client"][E]>>
-  readonly on: <E extends ServerEvents<D>>(event: E, listener: (payload: EncodedEvent<D["server"][E]>) => void) => void
+    payload: EventPayload<D["client"][E]>,
+  ) => Promise<EventReply<D["client"][E]>>
+  /** Also receives the edits, removals and reactions that a reply to a join or a page of history contains. */
+  readonly on: <E extends ServerEvents<D>>(event: E, listener: (payload: D["server"][E]) => void) => void
+  /** As `on`, for events that a backend publishes and the types do not name. */
+  readonly onEvent: (event: string, listener: (payload: Record<string, unknown>) => void) => void
   /** Sends a new token; call it before the current one expires. */
   readonly refreshToken: (token: string) => Promise<{ readonly expires_at: string }>
   readonly leave: () => Promise<void>
+  /** The channel of the `phoenix` client. */
+  readonly raw: ChannelLike
 }
 
 /** In milliseconds, before a failed request for a page is repeated. */
@@ -113,7 +111,20 @@ const inTurn = <A>(socket: SocketLike, request: () => Promise<A>): Promise<A> =>
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Up to which `seq` and `rev` the channel received everything. */
+/** Settles with the reply to a push of the `phoenix` client. */
+export const request = <A>(push: PushLike): Promise<A> =>
+  new Promise((resolve, reject) => {
+    push
+      // The server encodes with the declarations from which the types are generated.
+      .receive("ok", (response) => resolve(response as A))
+      .receive("error", (response) => reject(response))
+      .receive("timeout", () => reject({ reason: "timeout" } satisfies PushTimeout))
+  })
+
+/** Events whose `seq` is not a position of this topic's history that was received. */
+const untrackedEvents = new Set(["read"])
+
+/** Up to which `seq`, and up to which change (`rev`), the channel received everything. */
 class Position {
   since: number | undefined
   rev: number | undefined
@@ -130,6 +141,11 @@ class Position {
     // After an outage of the history, a message may arrive with a lower `seq` than the one before it.
     this.since = this.#mayFall ? value.seq : Math.max(this.since ?? 0, value.seq)
     this.#mayFall = false
+  }
+
+  /** For a request; absent before the first change. */
+  get revision(): { readonly rev?: number } {
+    return this.rev === undefined ? {} : { rev: this.rev }
   }
 
   /** Returns true if pages are missing. */
@@ -176,20 +192,29 @@ export const channel = <T extends Topic>(
     const params: Record<string, unknown> = Object.assign(
       {},
       payload,
-      position.since === undefined ? {} : { since: position.since, rev: position.rev, last: undefined },
+      position.since === undefined ? {} : { since: position.since, ...position.revision, last: undefined },
     )
     isContinued = typeof params["since"] === "number"
     return params
   })
 
-  // The casts below are sound: the server encodes with the same declarations, and a mismatch crashes its membership.
-  const settle = <A>(push: PushLike): Promise<A> =>
-    new Promise((resolve, reject) => {
-      push
-        .receive("ok", (response) => resolve(response as A))
-        .receive("error", (response) => reject(response))
-        .receive("timeout", () => reject({ reason: "timeout" } satisfies PushTimeout))
+  const listeners = new Map<string, Array<(payload: Record<string, unknown>) => void>>()
+  const dispatch = (event: string, message: Record<string, unknown>): void => {
+    for (const listener of listeners.get(event) ?? []) listener(message)
+  }
+  const onEvent = (event: string, listener: (payload: Record<string, unknown>) => void): void => {
+    const known = listeners.get(event)
+    if (known !== undefined) return void known.push(listener)
+    listeners.set(event, [listener])
+    raw.on(event, (message) => {
+      if (!untrackedEvents.has(event)) position.track(message)
+      dispatch(event, message)
     })
+  }
+  /** The edits, removals and reactions that a reply has beside its messages. */
+  const dispatchChanges = ({ changes }: Record<string, unknown>): void => {
+    if (Array.isArray(changes)) for (const { event, payload } of changes) dispatch(event, payload)
+  }
 
   /** Requests pages until everything that the join number `join` missed has arrived. */
   const catchUp = async (join: number): Promise<void> => {
@@ -198,12 +223,13 @@ export const channel = <T extends Topic>(
       try {
         await inTurn(socket, async () => {
           if (!isCurrent()) return
-          const page = await settle<Record<string, unknown>>(
-            raw.push("history", { after: position.since, rev: position.rev }),
+          const page = await request<Record<string, unknown>>(
+            raw.push("history", { after: position.since, ...position.revision }),
           )
           if (!isCurrent()) return
           position.onPage(page)
           for (const listener of catchUpListeners) listener(page as never)
+          dispatchChanges(page)
         })
       } catch (error) {
         const wait = isErrorReply(error) ? error["retry_after_ms"] : undefined
@@ -213,15 +239,17 @@ export const channel = <T extends Topic>(
   }
 
   return {
+    raw,
     join: () => {
       const push = raw.join()
       push.receive("ok", (reply) => {
         const isBehind = position.onJoin(reply, isContinued)
         for (const listener of joinListeners) listener(reply as never)
+        dispatchChanges(reply)
         joinCount++
         if (isBehind) void catchUp(joinCount)
       })
-      return settle(push)
+      return request(push)
     },
     onJoin: (listener) => {
       joinListeners.push(listener)
@@ -229,17 +257,13 @@ export const channel = <T extends Topic>(
     onCatchUp: (listener) => {
       catchUpListeners.push(listener)
     },
-    push: (event, content) => settle(raw.push(event, Object.assign({}, content))),
-    on: (event, listener) => {
-      raw.on(event, (message) => {
-        position.track(message)
-        listener(message as never)
-      })
-    },
-    refreshToken: (token) => settle(raw.push("access_token", { token })),
+    push: (event, content) => request(raw.push(event, Object.assign({}, content))),
+    on: (event, listener) => onEvent(event, (message) => listener(message as never)),
+    onEvent,
+    refreshToken: (token) => request(raw.push("access_token", { token })),
     leave: async () => {
       joinCount++
-      await settle(raw.leave())
+      await request(raw.leave())
     },
   }
 }

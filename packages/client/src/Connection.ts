@@ -1,0 +1,111 @@
+/**
+ * A connection with a token that stays valid: it is renewed before it expires, and fetched again when the server rejects the
+ * connection. One connection serves all topics of an application.
+ */
+import { Socket } from "phoenix"
+import type { SocketLike } from "./TypedChannel.ts"
+
+export interface ConnectOptions {
+  /** Returns a token for the current user; called again before the token expires. */
+  readonly token: () => string | Promise<string>
+  /** The latest failure of `token`, or `undefined` once it succeeds again. */
+  readonly onTokenError?: (error: unknown) => void
+  /** Options of the `phoenix` client, such as `transport` outside of browsers or `longPollFallbackMs`. */
+  readonly socket?: Readonly<Record<string, unknown>>
+}
+
+/** The socket of the `phoenix` client. */
+export interface PhoenixSocket extends SocketLike {
+  connect(): void
+  disconnect(): void
+  isConnected(): boolean
+  /** `connecting`, `open`, `closing` or `closed`. */
+  connectionState(): string
+  onOpen(callback: () => void): string
+  onClose(callback: (event: { readonly code: number; readonly reason: string }) => void): string
+  onError(callback: (error: unknown) => void): string
+}
+
+export interface Connection {
+  readonly socket: PhoenixSocket
+  /** Closes the connection. */
+  readonly close: () => void
+}
+
+/** The close code of a token that expired or was revoked. */
+const tokenEnded = 4001
+
+/** In milliseconds. */
+const renewBefore = 60_000
+const retryDelay = 2_000
+const maxTimeout = 2 ** 31 - 1
+
+/** `endpoint`: `/socket`, or `wss://example.com/socket` outside of a page of that host. */
+export const connect = (endpoint: string, { onTokenError, socket: options, token }: ConnectOptions): Connection => {
+  let current = ""
+  let isClosed = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let fetching: Promise<void> | undefined
+  const socket = new Socket(endpoint, { ...options, params: () => ({ token: current }) })
+
+  const schedule = (millis: number): void => {
+    clearTimeout(timer)
+    if (!isClosed) timer = setTimeout(() => void renew(), Math.min(Math.max(millis, retryDelay), maxTimeout))
+  }
+
+  const fetchToken = async (): Promise<void> => {
+    try {
+      current = await token()
+      const expiresAt = expiryOf(current)
+      if (expiresAt !== undefined)
+        schedule(expiresAt - Date.now() - Math.min(renewBefore, (expiresAt - Date.now()) / 2))
+    } catch (error) {
+      onTokenError?.(error)
+      schedule(retryDelay)
+    } finally {
+      fetching = undefined
+    }
+  }
+
+  /** A running fetch serves every caller. */
+  const renew = async (): Promise<void> => {
+    fetching ??= fetchToken()
+    await fetching
+    if (isClosed || current === "") return
+    if (!socket.isConnected()) {
+      if (socket.connectionState() !== "connecting") socket.connect()
+      return
+    }
+    socket.channels.find(({ state }) => state === "joined")?.push("access_token", { token: current })
+  }
+
+  // A rejected handshake looks like any other failure, so the next attempt gets a new token if this one is at its end.
+  socket.onError(() => {
+    const expiresAt = expiryOf(current)
+    if (expiresAt === undefined || expiresAt - Date.now() < renewBefore) void renew()
+  })
+  socket.onClose(({ code }) => {
+    if (code === tokenEnded && !isClosed) void renew()
+  })
+  void renew()
+  return {
+    socket,
+    close: () => {
+      isClosed = true
+      clearTimeout(timer)
+      socket.disconnect()
+    },
+  }
+}
+
+/** The `exp` of a JWT in milliseconds; `undefined` for a token of another kind. */
+const expiryOf = (token: string): number | undefined => {
+  try {
+    const [, payload = ""] = token.split(".")
+    const claims: unknown = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")))
+    const exp = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : undefined
+    return typeof exp === "number" ? exp * 1000 : undefined
+  } catch {
+    return undefined
+  }
+}

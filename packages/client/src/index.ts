@@ -1,0 +1,11 @@
+/** Rooms, presence and media progress of Armoricore, on the official `phoenix` client. */
+export { connect, type Connection, type ConnectOptions } from "./Connection.ts"
+export { directTopic } from "./DirectTopic.ts"
+export { type Media, type MediaState, watchMedia } from "./Media.ts"
+export type { PresentUser } from "./PresenceList.ts"
+export { openPresence, type PresenceRoom, type PresenceState, type PresenceStatus } from "./PresenceRoom.ts"
+export type * from "./Protocol.ts"
+export { type MessageExtras, openRoom, type Room, type RoomOptions, type RoomState, type RoomTopic } from "./Room.ts"
+export type { RoomMessage } from "./RoomMessages.ts"
+export type { Store } from "./Store.ts"
+export * from "./TypedChannel.ts"

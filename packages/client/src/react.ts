@@ -1,0 +1,114 @@
+/**
+ * React hooks. Several components may use one topic: they share its channel, which is left after the last of them.
+ *
+ * ```tsx
+ * const { messages, send, status } = useRoom(socket, "chat:room:42", { presence: true, userId })
+ * const { users } = usePresence(socket, "42")
+ * const { percent, ready } = useMedia(socket, mediaId)
+ * ```
+ *
+ * Without a socket (`undefined`, for example before a login) they return the initial state.
+ */
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react"
+import { type Media, type MediaState, watchMedia } from "./Media.ts"
+import { openPresence, type PresenceRoom, type PresenceState, type PresenceStatus } from "./PresenceRoom.ts"
+import { openRoom, type Room, type RoomOptions, type RoomState, type RoomTopic } from "./Room.ts"
+import { shared, type Shared } from "./Shared.ts"
+import type { Store } from "./Store.ts"
+import type { SocketLike } from "./TypedChannel.ts"
+
+interface Leavable {
+  readonly leave: () => Promise<void>
+}
+
+// A failed leave needs no action: the server forgets the topic with the socket.
+const sharedByTopic = <A extends Leavable>(): Shared<A> => shared((value) => void value.leave().catch(() => {}))
+
+const rooms = sharedByTopic<Room>()
+const presences = sharedByTopic<PresenceRoom>()
+const medias = sharedByTopic<Media>()
+
+const never = () => () => {}
+
+/** The shared value of this topic while the component is mounted, and its state. */
+const useShared = <S, A extends Store<S>>(
+  values: Shared<A>,
+  socket: SocketLike | undefined,
+  key: string,
+  open: (socket: SocketLike) => A,
+  initial: S,
+): readonly [A | undefined, S] => {
+  const [value, setValue] = useState<A | undefined>(undefined)
+  useEffect(() => {
+    if (socket === undefined) return
+    const acquired = values.acquire(socket, key, () => open(socket))
+    setValue(acquired.value)
+    return () => {
+      setValue(undefined)
+      acquired.release()
+    }
+    // `open` is a new function in each render; its topic is the key.
+  }, [values, socket, key])
+  const getState = value?.state ?? (() => initial)
+  return [value, useSyncExternalStore(value?.subscribe ?? never, getState, () => initial)]
+}
+
+const noRoom: RoomState = {
+  status: "joining",
+  messages: [],
+  hasOlder: false,
+  typing: [],
+  present: [],
+  presentCount: 0,
+  readBy: {},
+  unread: 0,
+}
+
+const notJoined = () => Promise.reject({ reason: "unmatched topic" })
+
+const noActions: Omit<Room, keyof Store<RoomState> | "leave"> = {
+  send: notJoined,
+  edit: notJoined,
+  remove: notJoined,
+  react: notJoined,
+  unreact: notJoined,
+  markRead: notJoined,
+  setTyping: () => {},
+  loadOlder: () => Promise.resolve(false),
+}
+
+export type UseRoom = RoomState & Omit<Room, keyof Store<RoomState> | "leave">
+
+/** A chat room or direct messages. The options of the first component on a topic count. */
+export const useRoom = (socket: SocketLike | undefined, topic: RoomTopic, options: RoomOptions = {}): UseRoom => {
+  const [room, state] = useShared(rooms, socket, topic, (open) => openRoom(open, topic, options), noRoom)
+  return useMemo(() => ({ ...(room ?? noActions), ...state }), [room, state])
+}
+
+const noPresence: PresenceState = { users: [], count: 0 }
+
+/** The users who are in a room. While the component is mounted, the user is present with `status`. */
+export const usePresence = (
+  socket: SocketLike | undefined,
+  roomId: string,
+  { status = "online" }: { readonly status?: PresenceStatus } = {},
+): PresenceState => {
+  const [presence, state] = useShared(
+    presences,
+    socket,
+    roomId,
+    (open) => openPresence(open, roomId, { status }),
+    noPresence,
+  )
+  useEffect(() => {
+    // Before the join it waits; a refusal is in `error` already.
+    presence?.setStatus(status).catch(() => {})
+  }, [presence, status])
+  return state
+}
+
+const noMedia: MediaState = { status: "joining", percent: 0 }
+
+/** The progress and result of an upload. */
+export const useMedia = (socket: SocketLike | undefined, mediaId: string): MediaState =>
+  useShared(medias, socket, mediaId, (open) => watchMedia(open, mediaId), noMedia)[1]
