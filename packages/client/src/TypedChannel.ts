@@ -13,10 +13,10 @@
  * ```
  *
  * A channel remembers up to which `seq` and `rev` it received everything, and sends both when it joins again. `onJoin`
- * receives the oldest missed messages and `changes` (edits, removals, reactions), with `recovered: false` if some are no
- * longer stored. With `more: true` the client requests the rest, page by page, and `onCatchUp` receives it; new messages
- * arrive meanwhile. A message may arrive more than once, for example as a broadcast and in a page; all copies have the same
- * `id`.
+ * receives the oldest missed messages, with `recovered: false` if some are no longer stored; the listeners of the events
+ * receive the changes that it missed (edits, removals, reactions). With `more: true` the client requests the rest, page by
+ * page, and `onCatchUp` receives it; new messages arrive meanwhile. A message may arrive more than once, for example as a
+ * broadcast and in a page; all copies have the same `id`.
  */
 import type { Channels } from "./Protocol.ts"
 
