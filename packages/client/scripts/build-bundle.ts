@@ -1,6 +1,6 @@
 /**
- * Builds `bundle/armoricore-client.js`: the client with `phoenix` as one ES module, for pages without a bundler. `npm ci` and
- * `npm run build` run it.
+ * Builds `bundle/armoricore-client.js`: the client with `phoenix` as one ES module, for pages without a bundler. `npm run
+ * build` runs it.
  */
 import { fileURLToPath } from "node:url"
 

@@ -40,6 +40,6 @@ export const layer = Layer.mergeAll(Layer.empty, ...Object.values(builtInChannel
 
 /** The buckets that the channels use, for the permissions of the NATS user. */
 export const buckets: { readonly reads: ReadonlyArray<Bucket>; readonly writes: ReadonlyArray<Bucket> } = {
-  reads: declarations.flatMap(([, { buckets: used }]) => used?.reads ?? []),
-  writes: declarations.flatMap(([, { buckets: used }]) => used?.writes ?? []),
+  reads: [...new Set(declarations.flatMap(([, { buckets: used }]) => used?.reads ?? []))],
+  writes: [...new Set(declarations.flatMap(([, { buckets: used }]) => used?.writes ?? []))],
 }

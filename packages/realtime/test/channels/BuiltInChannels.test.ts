@@ -23,10 +23,7 @@ describe("the built-in channels", () => {
   it("declare the buckets that they use", () => {
     assert.deepStrictEqual(
       [buckets.reads, buckets.writes].map((used) => used.map(({ name }) => name)),
-      [
-        [mediaStates.bucket.name, mediaStates.bucket.name],
-        ["realtime_user_reads", "realtime_room_reads", userInboxes.bucket.name],
-      ],
+      [[mediaStates.bucket.name], ["realtime_user_reads", "realtime_room_reads", userInboxes.bucket.name]],
     )
   })
 })
