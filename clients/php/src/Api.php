@@ -113,6 +113,36 @@ final class Api implements Publisher
         $this->publish(Event::of('media.delete_requested', ['media_id' => $mediaId]));
     }
 
+    /** @return array<string, mixed> categories, quiet_hours, locale */
+    public function preferences(string|int $userId): array
+    {
+        return $this->call('GET', self::userPath($userId) . '/preferences', '');
+    }
+
+    /**
+     * Replaces all preferences of the user.
+     *
+     * @param array<string, mixed> $preferences
+     * @return array<string, mixed>
+     */
+    public function setPreferences(string|int $userId, array $preferences): array
+    {
+        $body = ['categories' => (object) ($preferences['categories'] ?? [])] + $preferences;
+        return $this->call('PUT', self::userPath($userId) . '/preferences', Event::json($body));
+    }
+
+    /**
+     * Adds users to an audience, and removes others; at most 1,000 of each.
+     *
+     * @param list<string|int> $add
+     * @param list<string|int> $remove
+     * @return array{added: int, removed: int}
+     */
+    public function changeAudience(string $name, array $add, array $remove = []): array
+    {
+        return $this->call('POST', '/v1/audiences/' . rawurlencode($name) . '/members', Event::json(['add' => $add, 'remove' => $remove]));
+    }
+
     private static function userPath(string|int $userId): string
     {
         return '/v1/users/' . rawurlencode((string) $userId);

@@ -1,9 +1,12 @@
 /** Serves {@link ArmoricoreApi}: adds all its routes and `GET /openapi.json` to the HTTP router. */
 import { SuppressionList } from "@armoricore/state/SuppressionList"
+import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import * as AudienceHandlers from "./AudienceHandlers.ts"
 import * as Authentication from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { NoStore, PublisherCredentials } from "./contract/Security.ts"
@@ -17,6 +20,7 @@ import * as MemberHandlers from "./MemberHandlers.ts"
 import * as NotificationHandlers from "./NotificationHandlers.ts"
 import * as OpenApiDocument from "./OpenApiDocument.ts"
 import * as ReadStateHandlers from "./ReadStateHandlers.ts"
+import * as PreferenceHandlers from "./PreferenceHandlers.ts"
 import * as SuppressionHandlers from "./SuppressionHandlers.ts"
 import * as TopicHandlers from "./TopicHandlers.ts"
 import * as TranscriptHandlers from "./TranscriptHandlers.ts"
@@ -54,6 +58,8 @@ export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
         InboxHandlers.layer({ signingKeys: events.signingKeys }),
         Layer.provide(DeviceHandlers.layer({ signingKeys: events.signingKeys }), UserDevices.layer),
         ReadStateHandlers.layer({ signingKeys: events.signingKeys }),
+        Layer.provide(PreferenceHandlers.layer({ signingKeys: events.signingKeys }), UserPreferences.layer),
+        Layer.provide(AudienceHandlers.layer({ signingKeys: events.signingKeys }), Audiences.layer),
         TopicHandlers.layer({ signingKeys: events.signingKeys }),
         MemberHandlers.layer({ signingKeys: events.signingKeys }),
       ]),

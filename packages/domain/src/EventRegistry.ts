@@ -123,6 +123,8 @@ export const eventRegistry = {
     userHistory: true,
     webhook: true,
   }),
+  "notification.cancelled": defineEvent("outside", Notification.NotificationCancelled),
+  "notification.progress": defineEvent("notify", Notification.NotificationProgress, { stored: false }),
   "inbox.item": defineEvent("notify", Notification.InboxItemCreated),
   "device.token_invalid": defineEvent("notify", Notification.DeviceTokenInvalid, { webhook: true }),
   "device.token_restored": defineEvent("notify", Notification.DeviceTokenRestored, { webhook: true }),

@@ -221,6 +221,8 @@ export const NotificationState = Schema.Struct({
   /** Why the notification has no delivery. */
   error: Schema.optionalKey(Schema.Struct({ code: Schema.String, message: Schema.String })),
   requested_at: Schema.Finite,
+  /** Not sent before, epoch milliseconds: `send_at` of the request, or the end of the user's quiet hours. */
+  send_at: Schema.optionalKey(Schema.Finite),
   /** When it became `sent` or `failed`, so that a repeated event is identical. */
   ended_at: Schema.optionalKey(Schema.String),
   /** The provider's report that made it `sent` or `failed`, as `{delivery id}.{status}`; absent: a delivery's own end. */

@@ -23,7 +23,9 @@ const keyOf = (part: Path[number]): PropertyKey => (typeof part === "object" ? p
 
 const formatPath = (path: Path): string => path.map((part) => String(keyOf(part))).join(".")
 
-const missing = "missing"
+/** The issue of a check that a field which is optional in itself must be there. */
+export const missingField = "missing"
+const missing = missingField
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1({
   leafHook: (issue) => (issue._tag === "MissingKey" ? missing : SchemaIssue.defaultLeafHook(issue)),

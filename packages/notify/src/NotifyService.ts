@@ -8,15 +8,16 @@
  * - The handler of `settle` records deliveries that the worker loop gave up; that of `report` records webhook reports.
  */
 import { NotificationChannel, type NotificationState } from "@armoricore/domain/NotificationState"
-import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
+import type { EventOf, EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import * as Erasure from "@armoricore/worker/erasure/Erasure"
-import { on, onWork } from "@armoricore/worker/Handler"
+import { type HandlerError, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
+import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import * as Worker from "@armoricore/worker/Worker"
 import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Clock, Effect, Layer, Option, Schema } from "effect"
 import { Deliveries } from "./delivery/Deliveries.ts"
 import { DeliveryPolicy } from "./delivery/DeliveryPolicy.ts"
 import * as NotifyErasure from "./erasure/NotifyErasure.ts"
@@ -25,10 +26,16 @@ import { Notifications } from "./request/Notifications.ts"
 import * as InlineAttemptLimiter from "./delivery/InlineAttemptLimiter.ts"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
 import * as NotificationPlan from "./request/NotificationPlan.ts"
+import * as Schedules from "./request/Schedules.ts"
+import { PreferenceRules } from "./preferences/PreferenceRules.ts"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { DeliveryReport, DeliveryReports } from "./delivery/DeliveryReports.ts"
 import { ProviderCircuits } from "./provider/ProviderCircuits.ts"
 import * as PushBatches from "./batch/PushBatches.ts"
 import * as RefusalReversal from "./delivery/RefusalReversal.ts"
+import * as AudienceSends from "./audience/AudienceSends.ts"
+import { Templates } from "./request/Templates.ts"
+import * as Workflows from "./workflow/Workflows.ts"
 import * as WorkKinds from "./WorkKinds.ts"
 
 /** Deliveries that one message enqueues. All of them must fit into one ledger document. */
@@ -46,7 +53,11 @@ const FanOutRequest = Schema.Struct({ notification_id: Schema.String, from: Sche
 const FailedDelivery = Schema.Struct({ ...DeliveryRequest.fields, code: Schema.String, message: Schema.String })
 
 /** The event types that the service reads. */
-export const consumedEventTypes: ReadonlyArray<EventType> = ["notification.requested", "user.erase_requested"]
+export const consumedEventTypes: ReadonlyArray<EventType> = [
+  "notification.requested",
+  "notification.cancelled",
+  "user.erase_requested",
+]
 
 /** Every kind of internal work; `armoricore setup` creates a queue for each. */
 export const workKinds = WorkKinds.all
@@ -66,6 +77,9 @@ export const workSchemas: WorkSchemas.KindSchemas = {
   [WorkKinds.fanOut]: FanOutRequest,
   [WorkKinds.recordFailure]: FailedDelivery,
   [WorkKinds.report]: DeliveryReport,
+  [WorkKinds.release]: Schedules.ReleaseRequest,
+  [WorkKinds.workflowStep]: Workflows.StepRequest,
+  [WorkKinds.audienceChunk]: AudienceSends.ChunkRequest,
   ...Object.fromEntries(
     NotificationChannel.literals.map((channel) => [WorkKinds.deliveries(channel), DeliveryRequest]),
   ),
@@ -73,6 +87,9 @@ export const workSchemas: WorkSchemas.KindSchemas = {
     WorkKinds.batchedChannels.map((channel) => [WorkKinds.pushBatches(channel), PushBatches.BatchRequest]),
   ),
 }
+
+/** Services that the planning of a notification reads. */
+type PlanServices = Templates | PreferenceRules | UserDevices
 
 /** The handlers without the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
@@ -117,48 +134,84 @@ export const layerNoDeps = Layer.effectDiscard(
       })
     }
 
+    const pendingOf = (state: NotificationState) =>
+      state.deliveries.flatMap(({ summary }, index) =>
+        summary === undefined ? (PlannedDelivery.of(state, index) ?? []) : [],
+      )
+
+    /** The messages that send the open deliveries. */
+    const start = (state: NotificationState): ReadonlyArray<ResultMessage> => {
+      const pending = pendingOf(state)
+      if (state.notification_type === "push" || pending.length <= fanOutBatchSize) return messagesOf(pending)
+      const starts = Array.from(
+        { length: Math.ceil(state.deliveries.length / fanOutBatchSize) },
+        (_, at) => at * fanOutBatchSize,
+      )
+      return starts.map((from) =>
+        enqueue(WorkKinds.fanOut, `${from}`, {
+          notification_id: state.notification_id,
+          from,
+        } satisfies typeof FanOutRequest.Type),
+      )
+    }
+
+    const schedules = yield* Schedules.make(start)
+
+    const request = Effect.fnUntraced(function* (
+      event: EventOf<"notification.requested">,
+      bytes: number,
+    ): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError, PlanServices> {
+      const planned = yield* NotificationPlan.make(event, bytes)
+      const isDue = (state: NotificationState) =>
+        Effect.map(Clock.currentTimeMillis, (now) => state.send_at === undefined || state.send_at <= now)
+      const lone = (yield* isDue(planned)) ? lonePushOf(planned) : undefined
+      const sent = lone === undefined ? undefined : yield* runInline(lone.channel, pushBatches.sendLone(lone))
+      if (sent !== undefined) return sent
+      const state = yield* notifications.create(planned)
+      yield* notifications.alias(event.event_id, state.notification_id)
+      if (state.source_event_id !== event.event_id) {
+        yield* Effect.logInfo("a notification was requested again with the same idempotency key", {
+          notification_id: state.notification_id,
+        })
+        return []
+      }
+      const [first, ...more] = pendingOf(state)
+      if (first === undefined) return yield* notifications.finalize(state.notification_id)
+      if (state.send_at !== undefined && !(yield* isDue(state))) {
+        yield* schedules.schedule(state, state.send_at)
+        return []
+      }
+      if (more.length === 0)
+        return state === planned && lone === undefined
+          ? yield* attemptInline(first)
+          : yield* pushBatches.resumeLone(first)
+      return start(state)
+    })
+    const context = yield* Effect.context<PlanServices>()
+    const workflows = yield* Workflows.make({
+      request: (event, bytes) => Effect.provideContext(request(event, bytes), context),
+      cancelNotification: schedules.cancelLater,
+    })
+    /** Handles a request to one user. */
+    const requestOrRun = (event: EventOf<"notification.requested">, bytes: number) =>
+      event.payload.workflow === undefined
+        ? Effect.provideContext(request(event, bytes), context)
+        : workflows.start(event)
+    const audienceSends = yield* AudienceSends.make(requestOrRun)
+
     const requestHandler = on("notification.requested", {
       concurrency: maxConcurrentRequests,
       // The creation of the notification is the claim.
       claimsItself: true,
-      handle: Effect.fnUntraced(function* (event, { message }) {
-        const planned = yield* NotificationPlan.make(event, message.body.byteLength)
-        const lone = lonePushOf(planned)
-        const sent = lone === undefined ? undefined : yield* runInline(lone.channel, pushBatches.sendLone(lone))
-        if (sent !== undefined) return sent
-        const state = yield* notifications.create(planned)
-        yield* notifications.alias(event.event_id, state.notification_id)
-        if (state.source_event_id !== event.event_id) {
-          yield* Effect.logInfo("a notification was requested again with the same idempotency key", {
-            notification_id: state.notification_id,
-          })
-          return []
-        }
-        const open = state.deliveries.flatMap(({ summary }, index) => (summary === undefined ? [index] : []))
-        const pending = open.flatMap((index) => PlannedDelivery.of(state, index) ?? [])
-        const [first, ...more] = pending
-        if (first === undefined) return yield* notifications.finalize(state.notification_id)
-        if (more.length === 0)
-          return state === planned && lone === undefined
-            ? yield* attemptInline(first)
-            : yield* pushBatches.resumeLone(first)
-        if (state.notification_type === "push" || pending.length <= fanOutBatchSize) return messagesOf(pending)
-        const starts = Array.from(
-          { length: Math.ceil(state.deliveries.length / fanOutBatchSize) },
-          (_, at) => at * fanOutBatchSize,
-        )
-        return starts.map((from) =>
-          enqueue(WorkKinds.fanOut, `${from}`, {
-            notification_id: state.notification_id,
-            from,
-          } satisfies typeof FanOutRequest.Type),
-        )
-      }),
+      handle: (event, { message }) =>
+        event.payload.audience === undefined
+          ? requestOrRun(event, message.body.byteLength)
+          : audienceSends.start(event),
       onFailure: (event, error, failed_at) => [
         emit("notification.failed", {
           user_id: event.payload.user_id,
           notification_id: notificationIdOf(event),
-          notification_type: event.payload.notification_type,
+          notification_type: event.payload.notification_type ?? "in_app",
           error,
           failed_at,
           deliveries: [],
@@ -230,6 +283,35 @@ export const layerNoDeps = Layer.effectDiscard(
       onFailure: () => [],
     })
 
+    const cancelHandler = on("notification.cancelled", {
+      concurrency: 16,
+      handle: (event) =>
+        Effect.gen(function* () {
+          const id = Schedules.idOf(event)
+          if ((yield* workflows.cancel(id)) || (yield* audienceSends.cancel(id))) return []
+          return yield* schedules.cancel(event)
+        }),
+      onFailure: () => [],
+    })
+
+    const releaseHandler = onWork(WorkKinds.release, Schedules.ReleaseRequest, {
+      concurrency: 16,
+      handle: schedules.release,
+      onFailure: () => [],
+    })
+
+    const workflowHandler = onWork(WorkKinds.workflowStep, Workflows.StepRequest, {
+      concurrency: 32,
+      handle: workflows.handle,
+      onFailure: () => [],
+    })
+
+    const audienceHandler = onWork(WorkKinds.audienceChunk, AudienceSends.ChunkRequest, {
+      concurrency: 4,
+      handle: audienceSends.handle,
+      onFailure: () => [],
+    })
+
     // After a crash the bus redelivers a message no earlier than its lease expires.
     const { leaseDuration: ackWait } = yield* Worker.WorkerTimeouts
     const handlers = [
@@ -240,6 +322,10 @@ export const layerNoDeps = Layer.effectDiscard(
       failureHandler,
       reportHandler,
       reversalHandler,
+      cancelHandler,
+      releaseHandler,
+      workflowHandler,
+      audienceHandler,
       yield* Erasure.handler("notify", yield* NotifyErasure.makeStores),
     ]
     yield* Worker.run(
@@ -272,5 +358,10 @@ export const layer = layerNoDeps.pipe(
   Layer.provide([Deliveries.layer, PushBatches.PushBatches.layer]),
   Layer.provide(ProviderCircuits.layer),
   Layer.provideMerge(DeliveryReports.layer),
-  Layer.provide([Notifications.layer, UserDevices.layer]),
+  Layer.provide([
+    Notifications.layer,
+    UserDevices.layer,
+    Audiences.layer,
+    Layer.provideMerge(PreferenceRules.layer, UserPreferences.layer),
+  ]),
 )

@@ -7,6 +7,12 @@ export const fanOut = "fan-out"
 /** Stored queues have this name; nodes of two versions share them during an upgrade. */
 export const recordFailure = "settle"
 export const report = "report"
+/** One instruction of a workflow's run. */
+export const workflowStep = "workflow-step"
+/** The next members of an audience. */
+export const audienceChunk = "audience-chunk"
+/** Notifications that are due: after `send_at` or quiet hours. */
+export const release = "release"
 /** Refusals that counted and turned out to be our own fault. */
 export const reversal = "refusal-reversal"
 
@@ -27,6 +33,9 @@ export const all: ReadonlyArray<string> = [
   fanOut,
   recordFailure,
   report,
+  release,
+  workflowStep,
+  audienceChunk,
   reversal,
 ]
 

@@ -1,6 +1,7 @@
 /** The public HTTP API as a contract: `ApiRoutes` serves it, `ApiClient` calls it, `openapi.json` describes it. */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { CaptionApi } from "./CaptionApi.ts"
+import { AudienceApi } from "./AudienceApi.ts"
 import { DeviceApi } from "./DeviceApi.ts"
 import { ErasureApi } from "./ErasureApi.ts"
 import { EventApi } from "./EventApi.ts"
@@ -9,6 +10,7 @@ import { MediaApi } from "./MediaApi.ts"
 import { MemberApi } from "./MemberApi.ts"
 import { NotificationApi } from "./NotificationApi.ts"
 import { ReadStateApi } from "./ReadStateApi.ts"
+import { PreferenceApi } from "./PreferenceApi.ts"
 import { SuppressionApi } from "./SuppressionApi.ts"
 import { TopicApi } from "./TopicApi.ts"
 import { TranscriptApi } from "./TranscriptApi.ts"
@@ -23,6 +25,8 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(NotificationApi)
   .add(InboxApi)
   .add(DeviceApi)
+  .add(PreferenceApi)
+  .add(AudienceApi)
   .add(SuppressionApi)
   .add(TopicApi)
   .add(ErasureApi)

@@ -14,7 +14,11 @@ import type { Bucket } from "@armoricore/state/KeyValue"
 import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
+import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
+import { userInboxes } from "@armoricore/state/UserInbox"
+import { workflowRuns } from "@armoricore/notify/workflow/WorkflowRun"
 import { userDevices } from "@armoricore/state/UserDevices"
+import { userPreferences } from "@armoricore/state/UserPreferences"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { scheduledMessages } from "@armoricore/worker/ScheduledWork"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
@@ -46,8 +50,10 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       suppressions.bucket,
       inboxMessages.bucket,
       scheduledMessages.bucket,
+      workflowRuns.bucket,
+      audienceSends.bucket,
     ],
-    reads: [userDevices.bucket],
+    reads: [userDevices.bucket, userPreferences.bucket, userInboxes.bucket, audienceMembers.bucket],
   },
   ai: { writes: [transcriptStates.bucket], reads: [mediaStates.bucket, mediaDeletions.bucket] },
   // Realtime serves the HTTP API, which reads states, and writes suppressions when a user unsubscribes.
@@ -60,6 +66,8 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       reviews.bucket,
       userDevices.bucket,
       roomMembers.bucket,
+      userPreferences.bucket,
+      audienceMembers.bucket,
       ...channelBuckets.writes,
     ],
     reads: [
@@ -88,7 +96,7 @@ export const bucketsFor = (services: Iterable<ServiceName>): ReadonlyArray<Bucke
 /** Ephemeral topics that a service publishes or subscribes to, as NATS patterns. */
 const ephemeralTopics: Readonly<Record<ServiceName, ReadonlyArray<string>>> = {
   media: ["job.cancelled", "media.progress", "control.>", "pauses"],
-  notify: ["job.cancelled", "control.>", "pauses"],
+  notify: ["job.cancelled", "notification.progress", "control.>", "pauses"],
   ai: ["job.cancelled", "control.>", "pauses"],
   realtime: [">"],
 }

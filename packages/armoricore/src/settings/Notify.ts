@@ -19,6 +19,13 @@ const rateLimits = optional<ReadonlyMap<ProviderName, number>>((value) => {
   return Result.succeed(limits)
 })
 
+const categories = optional<ReadonlyArray<string>>((value) => {
+  const names = value.split(",").map((name) => name.trim())
+  return names.every((name) => /^[a-z0-9_-]{1,64}$/.test(name))
+    ? Result.succeed(names)
+    : Result.fail("must be names of a-z 0-9 _ -, separated by commas, such as orders,newsletter")
+})
+
 export const notify = {
   NOTIFY_RATE_LIMITS: rateLimits({
     description: "calls per second of each process to a provider, provider:rate separated by commas",
@@ -29,6 +36,11 @@ export const notify = {
     description: "folder of templates in Liquid: files NAME.json with title, text and html",
     defaultText: "none",
     example: "/etc/armoricore/templates",
+  }),
+  NOTIFY_WORKFLOWS: text({
+    description: "folder of workflows: files NAME.json or NAME.yaml, validated at start",
+    defaultText: "none",
+    example: "/etc/armoricore/workflows",
   }),
   MAIL_RESEND_UNKNOWN: withDefault(
     choice(
@@ -49,6 +61,16 @@ export const notify = {
     Duration.hours(24),
     "24 h",
   ),
+  NOTIFY_CATEGORIES: categories({
+    description: "categories that the preference page lists for every user, separated by commas",
+    defaultText: "those of the user",
+    example: "orders,newsletter",
+  }),
+  NOTIFY_CRITICAL_CATEGORIES: categories({
+    description: "categories that ignore preferences and quiet hours, separated by commas",
+    defaultText: "none",
+    example: "security",
+  }),
   INBOX_MAX_AGE: withDefault(duration({ description: "retention of in-app notifications" }), Duration.days(90), "90d"),
   INBOX_MAX_ITEMS: withDefault(
     int(1, 1_000)({ description: "maximum in-app notifications per user; the oldest are deleted first" }),

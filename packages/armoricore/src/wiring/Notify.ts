@@ -2,6 +2,9 @@
 import type { NotificationChannel } from "@armoricore/domain/NotificationState"
 import { Attachments } from "@armoricore/notify/request/Attachments"
 import { DeliveryPolicy } from "@armoricore/notify/delivery/DeliveryPolicy"
+import * as PreferencePage from "@armoricore/notify/preferences/PreferencePage"
+import { CategoryRules } from "@armoricore/notify/preferences/PreferenceRules"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import * as DevMailboxPage from "@armoricore/notify/providers/dev/DevMailboxPage"
 import { Notifications } from "@armoricore/notify/request/Notifications"
 import * as NotifyService from "@armoricore/notify/NotifyService"
@@ -13,6 +16,8 @@ import * as DevMailbox from "@armoricore/notify/providers/dev/DevMailbox"
 import { DeliveryIdKey } from "@armoricore/notify/request/Target"
 import { Suppressions } from "@armoricore/notify/unsubscribe/Suppressions"
 import * as TemplateFiles from "@armoricore/notify/request/TemplateFiles"
+import * as WorkflowFiles from "@armoricore/notify/workflow/WorkflowFiles"
+import { WorkflowRegistry } from "@armoricore/notify/workflow/Workflows"
 import * as Templates from "@armoricore/notify/request/Templates"
 import * as UnsubscribeLinks from "@armoricore/notify/unsubscribe/UnsubscribeLinks"
 import * as UnsubscribeKey from "@armoricore/notify/unsubscribe/UnsubscribeKey"
@@ -108,6 +113,29 @@ const deliveryPolicy = Layer.effect(
   }),
 )
 
+const workflows = Effect.flatMap(Settings, ({ NOTIFY_WORKFLOWS }) =>
+  NOTIFY_WORKFLOWS === undefined ? Effect.succeed([]) : WorkflowFiles.load(NOTIFY_WORKFLOWS),
+)
+
+const categoryRules = Layer.effect(
+  CategoryRules,
+  Effect.gen(function* () {
+    const { NOTIFY_CATEGORIES, NOTIFY_CRITICAL_CATEGORIES } = yield* Settings
+    const ofWorkflows = (yield* workflows).flatMap(({ category, critical }) =>
+      critical === true && category !== undefined ? [category] : [],
+    )
+    return {
+      critical: new Set([...(NOTIFY_CRITICAL_CATEGORIES ?? []), ...ofWorkflows]),
+      listed: NOTIFY_CATEGORIES ?? [],
+    }
+  }),
+)
+
+const workflowRegistry = Layer.effect(
+  WorkflowRegistry,
+  Effect.map(workflows, (all) => new Map(all.map((workflow) => [workflow.name, workflow]))),
+)
+
 const templates = Layer.unwrap(
   Effect.gen(function* () {
     const { NOTIFY_TEMPLATES } = yield* Settings
@@ -128,6 +156,8 @@ export const layer = Layer.unwrap(
         templates,
         deliveryIdKey,
         deliveryPolicy,
+        categoryRules,
+        workflowRegistry,
         Attachments.layer({ buckets }),
         Suppressions.layer,
         unsubscribe,
@@ -141,12 +171,13 @@ export const routes = Layer.unwrap(
   Effect.map(Settings, (settings) =>
     Layer.mergeAll(
       UnsubscribeLinks.routes,
+      PreferencePage.routes,
       hasEmailProvider(settings) ? Layer.empty : DevMailboxPage.routes,
       ...providers.map(({ webhookRoutes }) => webhookRoutes(settings)),
     ).pipe(
       Layer.provide(DeliveryReports.layer),
       Layer.provide(Notifications.layer),
-      Layer.provide([Suppressions.layer, unsubscribe]),
+      Layer.provide([Suppressions.layer, unsubscribe, UserPreferences.layer, categoryRules]),
     ),
   ),
 )

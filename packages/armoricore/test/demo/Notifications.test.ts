@@ -11,7 +11,7 @@ const pictures = process.env["ARMORICORE_PICTURES"]
 
 describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => {
   it.live(
-    "a push arrives on the page over the socket, and the mailbox shows an e-mail as HTML and as text",
+    "a push arrives over the socket, the bell counts in two tabs, and the mailbox shows an e-mail as HTML and as text",
     () =>
       Effect.gen(function* () {
         const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
@@ -44,6 +44,25 @@ describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => 
           await Browser.waitFor(page, "document.querySelector('#notices').innerText.includes('tide table')")
           await page.locator("#notices").scrollIntoViewIfNeeded()
           await screenshot(page, "demo-notifications")
+
+          // Both tabs of the visitor have the same inbox.
+          const tab = await visitor.newPage()
+          tab.on("pageerror", (error) => faults.push(String(error)))
+          await tab.goto(url)
+          await page.click("#send-in-app")
+          for (const view of [page, tab]) {
+            await Browser.waitFor(view, "document.querySelector('#bell-count').textContent === '1'")
+            await Browser.waitFor(view, "!document.querySelector('#bell-count').hidden")
+          }
+          await tab.click("#bell")
+          await screenshot(tab, "demo-bell")
+          await tab.click(".bell-item")
+          for (const view of [page, tab]) await Browser.waitFor(view, "document.querySelector('#bell-count').hidden")
+          await page.click("#bell")
+          await page.click(".bell-archive")
+          await Browser.waitFor(tab, "document.querySelectorAll('#bell-items li').length === 0")
+          await page.keyboard.press("Escape")
+          await tab.close()
 
           const [mailbox] = await Promise.all([visitor.waitForEvent("page"), page.click("#mailbox")])
           mailbox.on("pageerror", (error) => faults.push(String(error)))

@@ -3,7 +3,9 @@ import { Schema } from "effect"
 import { deriveId } from "../DeterministicId.ts"
 import { NotificationId, UserId } from "../Ids.ts"
 import { optionalNullable, Metadata, ObjectPath, PhpObject, Timestamp } from "../JsonCodecs.ts"
+import { AudienceName } from "../Audience.ts"
 import { Locale } from "../Localization.ts"
+import { missingField } from "../SchemaErrors.ts"
 import { Failure } from "./failure.ts"
 
 /** The channel of a notification; `push` stands for FCM, APNs and Web Push. */
@@ -96,11 +98,23 @@ export const EmailOptions = Schema.Struct({
 
 export const Category = Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))
 
+interface RequestedFields {
+  readonly workflow?: string
+  readonly notification_type?: string
+  readonly title?: string
+  readonly body?: string
+}
+
 export const NotificationRequested = Schema.Struct({
   user_id: UserId,
-  notification_type: NotificationType,
-  title: Schema.String,
-  body: Schema.String,
+  /** With a workflow, whose steps have types, optional like the texts. */
+  notification_type: optionalNullable(NotificationType),
+  title: optionalNullable(Schema.String),
+  body: optionalNullable(Schema.String),
+  /** Every member of this audience gets the notification; `user_id` is the user who sends it. */
+  audience: optionalNullable(AudienceName),
+  /** A workflow of `NOTIFY_WORKFLOWS`, which sends its steps. */
+  workflow: optionalNullable(Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{1,64}$/u))),
   data: optionalNullable(Metadata),
   /**
    * Without recipients: `data.email`, `data.phone`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. Without
@@ -122,11 +136,19 @@ export const NotificationRequested = Schema.Struct({
   attachments: optionalNullable(Schema.Array(AttachmentRequest)),
   /** The kind of notification, for example `newsletter`. Mail with a category has an unsubscribe link. */
   category: optionalNullable(Category),
+  /** Not sent before this time. */
+  send_at: optionalNullable(Timestamp),
   /** Only the user's registered devices of this app. */
   app: optionalNullable(Schema.NonEmptyString),
   /** The user whose action led to the notification; in-app items show it. */
   actor: optionalNullable(UserId),
-})
+}).check(
+  Schema.makeFilter((payload: RequestedFields) => {
+    if (payload.workflow !== undefined) return undefined
+    const missing = (["notification_type", "title", "body"] as const).find((field) => payload[field] === undefined)
+    return missing === undefined ? undefined : { path: [missing], issue: missingField }
+  }),
+)
 
 /** Forms and databases send an empty key for a missing one; it must not make all requests duplicates. */
 export const isNonEmptyKey = (key: string | undefined): key is string => key !== undefined && key !== ""
@@ -198,6 +220,29 @@ export const DeviceTokenInvalid = Schema.Struct({
   /** If the provider reports it; a token that was registered later is valid. */
   invalid_since: optionalNullable(Timestamp),
 })
+
+/** How far the request to an audience is. */
+export const NotificationProgress = Schema.Struct({
+  /** The request. */
+  notification_id: NotificationId,
+  audience: AudienceName,
+  status: Schema.Literals(["running", "done", "cancelled"]),
+  /** Members that were notified so far. */
+  members: Schema.Int,
+  percent: Schema.Int,
+})
+
+/** Cancels what was not sent yet: by the id of the notification, or by the idempotency key of its request. */
+export const NotificationCancelled = Schema.Struct({
+  notification_id: optionalNullable(NotificationId),
+  idempotency_key: optionalNullable(Schema.NonEmptyString),
+}).check(
+  Schema.makeFilter((payload: { readonly notification_id?: string; readonly idempotency_key?: string }) =>
+    (payload.notification_id === undefined) === (payload.idempotency_key === undefined)
+      ? { path: ["notification_id"], issue: "set either notification_id or idempotency_key" }
+      : undefined,
+  ),
+)
 
 /** A notification for the in-app inbox of its user. */
 export const InboxItemCreated = Schema.Struct({

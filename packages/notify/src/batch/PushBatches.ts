@@ -252,7 +252,7 @@ const make = Effect.gen(function* () {
     )
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        Effect.exit(restore(circuit.attempt(PlannedDelivery.messageOf(delivery, undefined), begin))),
+        Effect.exit(restore(circuit.attempt(PlannedDelivery.messageOf(delivery), begin))),
         (exit): Effect.Effect<ReadonlyArray<ResultMessage> | undefined, HandlerError> => {
           if (!hasBegun) return Exit.isSuccess(exit) ? notSent : notBegun(exit.cause)
           if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
@@ -289,7 +289,10 @@ const make = Effect.gen(function* () {
         return []
       }
       const notification = found.value
-      const deliveries = indexes.flatMap((index) => PlannedDelivery.of(notification, index) ?? [])
+      const deliveries = indexes.flatMap((index) => {
+        const delivery = PlannedDelivery.of(notification, index)
+        return delivery === undefined || PlannedDelivery.isCancelled(delivery) ? [] : delivery
+      })
       const [first] = deliveries
       if (first === undefined) return []
       const { channel } = first
@@ -321,7 +324,7 @@ const make = Effect.gen(function* () {
       const items: Array<PushBatch.BatchItem> = []
       for (const delivery of deliveries) {
         const reason = yield* suppressions.reasonFor(delivery.planned.target, notification.content.category)
-        if (reason === undefined) items.push({ delivery, message: PlannedDelivery.messageOf(delivery, undefined) })
+        if (reason === undefined) items.push({ delivery, message: PlannedDelivery.messageOf(delivery) })
         else suppressed.push({ index: delivery.index, status: "suppressed", provider: "none", reason })
       }
       const outcomes = yield* batches.create(id, { batch_id: id, outcomes: suppressed }).pipe(

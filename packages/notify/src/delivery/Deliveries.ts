@@ -135,7 +135,7 @@ const make = Effect.gen(function* () {
   return Deliveries.of({
     deliver: (request) =>
       Effect.flatMap(findDelivery(request), (delivery) => {
-        if (delivery === undefined) return Effect.succeed([])
+        if (delivery === undefined || PlannedDelivery.isCancelled(delivery)) return Effect.succeed([])
         // Nearly every delivery is new. Its first write detects the exceptions and saves a read.
         return attempt(delivery, undefined).pipe(
           Effect.catchTag("Conflict", () =>

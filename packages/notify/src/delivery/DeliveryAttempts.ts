@@ -118,11 +118,14 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     ): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError | Conflict> {
       const { notification, planned } = delivery
       const { category } = notification.content
-      const url =
+      const links =
         planned.target.channel === "email" && category !== undefined
-          ? yield* unsubscribe.urlFor(planned.target, category)
-          : undefined
-      const message = yield* withoutSuppressedCopies(PlannedDelivery.messageOf(delivery, url), category)
+          ? {
+              unsubscribe: yield* unsubscribe.urlFor(planned.target, category),
+              preferences: yield* unsubscribe.preferencesUrlFor(notification.user_id, planned.target, category),
+            }
+          : {}
+      const message = yield* withoutSuppressedCopies(PlannedDelivery.messageOf(delivery, links), category)
       let current = found
       let earliest: ProviderCircuit.Unavailable | undefined
       let failure: TransientError | undefined
@@ -196,7 +199,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
       // No provider accepted the message, and every call had a definite result. The next attempt starts from the
       // beginning.
       if (current?.value.status === "sending") yield* records.writeResult(current, { status: "requested" })
-      const isPastMaxWait = now > notification.requested_at + Duration.toMillis(policy.maxProviderWait)
+      const isPastMaxWait = now > PlannedDelivery.startedAt(notification) + Duration.toMillis(policy.maxProviderWait)
       // The delivery ends when it expires, even if the provider would be available only later.
       const remainingMillis = PlannedDelivery.expiresAt(notification) - now
       if (failure !== undefined)

@@ -32,7 +32,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     const maxMillis = Duration.toMillis(maxMailRetryDelay)
 
     const deadlineOf = ({ notification }: PlannedDelivery.PlannedDelivery) =>
-      notification.requested_at + Duration.toMillis(mailRetryFor)
+      PlannedDelivery.startedAt(notification) + Duration.toMillis(mailRetryFor)
 
     /** Doubles with each deferral, with up to a tenth less so that deferred mail does not return all at once. */
     const delayAfter = (deferrals: number, retryAfterMillis = 0) =>

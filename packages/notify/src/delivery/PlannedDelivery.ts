@@ -38,11 +38,17 @@ export const identifiersOf = ({ channel, notification, planned }: PlannedDeliver
 /** Epoch milliseconds; infinite if the notification never expires. */
 export const expiresAt = ({ content }: NotificationState): number => content.expires_at ?? Infinity
 
+/** It was cancelled before it was sent. */
+export const isCancelled = ({ planned }: PlannedDelivery): boolean => planned.summary?.reason === "cancelled"
+
+/** When its sending began at the earliest, epoch milliseconds. */
+export const startedAt = ({ requested_at, send_at = 0 }: NotificationState): number => Math.max(requested_at, send_at)
+
 export const isExpired = (notification: NotificationState, now: number): boolean => expiresAt(notification) <= now
 
 export const messageOf = (
   { index, notification, planned }: PlannedDelivery,
-  unsubscribeUrl: string | undefined,
+  links: { readonly unsubscribe?: string | undefined; readonly preferences?: string | undefined } = {},
 ): Message => {
   const {
     actor,
@@ -75,7 +81,8 @@ export const messageOf = (
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
     ...(push === undefined ? {} : { push }),
     ...(email === undefined ? {} : { email: emailOf(email, index) }),
-    ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl }),
+    ...(links.unsubscribe === undefined ? {} : { unsubscribeUrl: links.unsubscribe }),
+    ...(links.preferences === undefined ? {} : { preferencesUrl: links.preferences }),
   }
 }
 

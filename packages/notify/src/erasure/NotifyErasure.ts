@@ -8,10 +8,12 @@ import { KeyValue } from "@armoricore/state/KeyValue"
 import { makeForgetEvidence } from "@armoricore/state/SuppressionList"
 import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
+import { workflowRuns } from "../workflow/WorkflowRun.ts"
 
 export const makeStores = Effect.gen(function* () {
   const notifications = yield* Collection.make(notificationStates)
+  const runs = yield* Collection.make(workflowRuns)
   const mailbox = yield* Collection.make(inboxMessages)
   const forgetEvidence = yield* makeForgetEvidence
   const state = yield* KeyValue
@@ -84,7 +86,31 @@ export const makeStores = Effect.gen(function* () {
     }),
   }
 
-  return [ofSuppressions, ofNotifications, ofMailbox] satisfies ReadonlyArray<ErasureStore>
+  const ofWorkflows: ErasureStore = {
+    name: "workflow_runs",
+    erase: Effect.fn("NotifyErasure.workflows")(function* ({ userId }) {
+      let removed = 0
+      for (let after: string | undefined; ;) {
+        const page = yield* state.list(workflowRuns.bucket, {
+          limit: partsPage,
+          ...(after === undefined ? {} : { after }),
+        })
+        for (const { key } of page) {
+          // Digests have another form; they end with the window of their first run.
+          const run = key.startsWith("digest.") ? undefined : Option.getOrUndefined(yield* runs.get(key))
+          if (run?.value.user_id !== userId) continue
+          if (run.value.digest_key !== undefined)
+            yield* Collection.retryConflicts(state.remove(workflowRuns.bucket, run.value.digest_key))
+          yield* Collection.retryConflicts(runs.remove(key))
+          removed++
+        }
+        if (page.length < partsPage) return removed
+        after = page.at(-1)?.key
+      }
+    }),
+  }
+
+  return [ofSuppressions, ofNotifications, ofMailbox, ofWorkflows] satisfies ReadonlyArray<ErasureStore>
 })
 
 const partsPage = 200

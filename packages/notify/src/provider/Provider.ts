@@ -125,6 +125,8 @@ export interface Message {
   /** How devices present a push. */
   readonly push?: PushContent
   readonly email?: EmailFields
+  /** The page on which the reader of a mail chooses what to receive. */
+  readonly preferencesUrl?: string
   /** RFC 8058: a POST there unsubscribes. */
   readonly unsubscribeUrl?: string
 }

@@ -12,6 +12,7 @@ import { UserDevices } from "@armoricore/state/UserDevices"
 import * as Timestamp from "@armoricore/domain/Timestamp"
 import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
+import { PreferenceRules } from "../preferences/PreferenceRules.ts"
 import * as JsonSize from "./JsonSize.ts"
 import { DeliveryIdKey, deliveryIdOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
 import { type Rendered, Templates } from "./Templates.ts"
@@ -37,7 +38,7 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
   const base = {
     notification_id: notificationId,
     user_id: payload.user_id,
-    notification_type: payload.notification_type,
+    notification_type: payload.notification_type ?? "in_app",
     source_event_id: event.event_id,
     ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
     requested_at: now,
@@ -51,13 +52,20 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
       ),
       ([rendered, deliveries]) => {
         const content = withCopies(rendered, deliveries)
-        const state = { ...base, status: "pending", content, deliveries } satisfies NotificationState
+        const { send_at } = payload
+        const state = {
+          ...base,
+          status: "pending",
+          content,
+          deliveries,
+          ...(send_at === undefined ? {} : { send_at: Timestamp.toMillis(send_at) }),
+        } satisfies NotificationState
         const isSmall = bytes < smallRequestBytes && payload.template === undefined
         return isSmall || fits(state) ? Effect.succeed(state) : tooLarge
       },
     ),
   )
-  if (Result.isSuccess(planned)) return planned.success
+  if (Result.isSuccess(planned)) return yield* (yield* PreferenceRules).apply(planned.success, now)
   const { code, message } = planned.failure
   const emptyContent = { title: "", text: "", data: {} }
   return {
@@ -119,7 +127,7 @@ const renderContent = Effect.fnUntraced(function* (
   if (bytes > maxRequestBytes) {
     return yield* tooLarge
   }
-  const plain: Rendered = { title: payload.title, text: payload.body }
+  const plain: Rendered = { title: payload.title ?? "", text: payload.body ?? "" }
   const rendered =
     template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {}, locale)
   const title = EmailOptions.oneLine(rendered.title)

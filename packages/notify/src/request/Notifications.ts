@@ -65,6 +65,8 @@ export class Notifications extends Context.Service<
     readonly alias: (eventId: string, id: string) => Effect.Effect<void, StateError>
     /** Content and targets never change. The other fields may be older than the stored document. */
     readonly get: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateError>
+    /** As `get`, and current: reads the stored document. */
+    readonly refresh: (id: string) => Effect.Effect<Option.Option<NotificationState>, StateError>
     /** Stores the summaries of deliveries. Returns the final event if the notification becomes final, or already is. */
     readonly applyUpdates: (
       id: string,
@@ -216,6 +218,11 @@ const make = Effect.gen(function* () {
           )
         : Effect.succeed(Option.some(known.value))
     },
+    refresh: (id) =>
+      Effect.map(
+        load(id),
+        Option.map(({ value }) => value),
+      ),
     applyUpdates,
     finalize: (id) =>
       Effect.map(applyUpdates(id, []), (events) => {

@@ -31,7 +31,7 @@ export const targetsOf = ({
   return [data["platform"] === "ios" ? targetOf({ apns_token: token }) : targetOf({ fcm_token: token })]
 }
 
-const targetOf = (recipient: Recipient): Target => {
+export const targetOf = (recipient: Recipient): Target => {
   if ("fcm_token" in recipient) return { channel: "fcm", token: recipient.fcm_token.trim(), ...appOf(recipient) }
   if ("apns_token" in recipient) return { channel: "apns", token: recipient.apns_token.trim(), ...appOf(recipient) }
   if ("web_push" in recipient) {
@@ -146,10 +146,7 @@ export interface TargetError {
 }
 
 /** Why a message to this target is impossible; undefined for a valid target. */
-export const validateTarget = (
-  target: Target,
-  type: NotificationRequest["notification_type"],
-): TargetError | undefined => {
+export const validateTarget = (target: Target, type: NotificationType | undefined): TargetError | undefined => {
   if (typeOf(target.channel) !== type) {
     return {
       reason: "wrong_recipient",

@@ -18,6 +18,8 @@ export class Suppressions extends Context.Service<
   {
     /** The reason of a suppression; undefined: the message may be sent. Called for every delivery, so it has no span. */
     readonly reasonFor: (target: Target, category?: string) => Effect.Effect<string | undefined, StateError>
+    /** As `reasonFor`, of an address by its hash; only the entry of the category. */
+    readonly reasonForHash: (hash: string, category: string) => Effect.Effect<string | undefined, StateError>
     /** Suppresses an address by its hash; with a category, only e-mail of that category. */
     readonly add: (hash: string, addition: Addition, category?: string) => Effect.Effect<void, StateError>
     readonly remove: (hash: string, category?: string) => Effect.Effect<void, StateError>
@@ -38,6 +40,8 @@ export class Suppressions extends Context.Service<
               reason === undefined ? reasonAt(category) : Effect.succeed(reason),
             )
       },
+      reasonForHash: (hash, category) =>
+        Effect.map(list.get(hash, category), (entry) => (Option.isSome(entry) ? entry.value.reason : undefined)),
       add: Effect.fn("Suppressions.add")(function* (hash: string, addition: Addition, category?: string) {
         // Hashes and categories of this service are valid.
         yield* list.add({ hash, category }, addition).pipe(Effect.catchTag("PermanentError", Effect.die))
@@ -50,6 +54,7 @@ export class Suppressions extends Context.Service<
 
   static readonly layerNone: Layer.Layer<Suppressions> = Layer.succeed(Suppressions, {
     reasonFor: () => Effect.succeed(undefined),
+    reasonForHash: () => Effect.succeed(undefined),
     add: () => Effect.void,
     remove: () => Effect.void,
   })

@@ -14,6 +14,13 @@ import { hashOf } from "../request/Target.ts"
 
 export const path = "/v1/unsubscribe"
 
+export const preferencesPath = "/v1/preferences"
+
+/** The user, with the address of the mail that has the link and the category of that mail. */
+export interface PreferencesClaim extends UnsubscribeClaim {
+  readonly userId: string
+}
+
 export interface UnsubscribeClaim {
   readonly hash: string
   readonly category: string
@@ -25,6 +32,9 @@ export class UnsubscribeLinks extends Context.Service<
     readonly urlFor: (target: Target, category: string) => Effect.Effect<string | undefined>
     /** Undefined: the signature is not valid. */
     readonly verify: (token: string) => UnsubscribeClaim | undefined
+    /** The page on which the user of this address chooses what to receive. */
+    readonly preferencesUrlFor: (userId: string, target: Target, category: string) => Effect.Effect<string | undefined>
+    readonly verifyPreferences: (token: string) => PreferencesClaim | undefined
   }
 >()("@armoricore/notify/UnsubscribeLinks") {
   /** `key` is the secret of the HMAC. Anyone with it can unsubscribe any address. */
@@ -37,6 +47,13 @@ export class UnsubscribeLinks extends Context.Service<
         urlFor: (target, category) =>
           Effect.map(publicUrl.get, (url) => `${url}${path}/${sign(options.key, { hash: hashOf(target), category })}`),
         verify: (token) => verify(options.key, token),
+        preferencesUrlFor: (userId, target, category) =>
+          Effect.map(
+            publicUrl.get,
+            (url) =>
+              `${url}${preferencesPath}/${signPreferences(options.key, { userId, hash: hashOf(target), category })}`,
+          ),
+        verifyPreferences: (token) => verifyPreferences(options.key, token),
       })),
     )
 
@@ -44,11 +61,34 @@ export class UnsubscribeLinks extends Context.Service<
   static readonly layerNone: Layer.Layer<UnsubscribeLinks> = Layer.succeed(UnsubscribeLinks, {
     urlFor: () => Effect.succeed(undefined),
     verify: () => undefined,
+    preferencesUrlFor: () => Effect.succeed(undefined),
+    verifyPreferences: () => undefined,
   })
 }
 
-const signatureOf = (key: Redacted.Redacted<string>, body: string): Buffer =>
-  createHmac("sha256", Redacted.value(key)).update(`unsubscribe:${body}`).digest().subarray(0, 16)
+const signatureOf = (key: Redacted.Redacted<string>, body: string, purpose = "unsubscribe"): Buffer =>
+  createHmac("sha256", Redacted.value(key)).update(`${purpose}:${body}`).digest().subarray(0, 16)
+
+/** The body of a token whose signature is valid. */
+const verifiedBody = (key: Redacted.Redacted<string>, token: string, purpose: string): Buffer | undefined => {
+  const [body = "", mac = "", ...more] = token.split(".")
+  const signature = Buffer.from(mac, "base64url")
+  const expected = signatureOf(key, body, purpose)
+  if (more.length > 0 || signature.length !== expected.length || !timingSafeEqual(signature, expected)) return undefined
+  return Buffer.from(body, "base64url")
+}
+
+const signPreferences = (key: Redacted.Redacted<string>, { category, hash, userId }: PreferencesClaim): string => {
+  const body = Buffer.concat([Buffer.from(hash, "hex"), Buffer.from(`${category}\n${userId}`)]).toString("base64url")
+  return `${body}.${signatureOf(key, body, "preferences").toString("base64url")}`
+}
+
+const verifyPreferences = (key: Redacted.Redacted<string>, token: string): PreferencesClaim | undefined => {
+  const bytes = verifiedBody(key, token, "preferences")
+  if (bytes === undefined) return undefined
+  const [category = "", userId = ""] = bytes.subarray(32).toString().split("\n")
+  return { hash: bytes.subarray(0, 32).toString("hex"), category, userId }
+}
 
 const sign = (key: Redacted.Redacted<string>, { category, hash }: UnsubscribeClaim): string => {
   const body = Buffer.concat([Buffer.from(hash, "hex"), Buffer.from(category)]).toString("base64url")
@@ -56,11 +96,8 @@ const sign = (key: Redacted.Redacted<string>, { category, hash }: UnsubscribeCla
 }
 
 const verify = (key: Redacted.Redacted<string>, token: string): UnsubscribeClaim | undefined => {
-  const [body = "", mac = "", ...more] = token.split(".")
-  const signature = Buffer.from(mac, "base64url")
-  const expected = signatureOf(key, body)
-  if (more.length > 0 || signature.length !== expected.length || !timingSafeEqual(signature, expected)) return undefined
-  const bytes = Buffer.from(body, "base64url")
+  const bytes = verifiedBody(key, token, "unsubscribe")
+  if (bytes === undefined) return undefined
   return { hash: bytes.subarray(0, 32).toString("hex"), category: bytes.subarray(32).toString() }
 }
 
@@ -113,8 +150,8 @@ export const routes = HttpRouter.use(
   }),
 )
 
-const htmlResponse = (status: number, body: string) =>
-  HttpServerResponse.text(page("Unsubscribe", body), {
+export const htmlResponse = (status: number, body: string, title = "Unsubscribe") =>
+  HttpServerResponse.text(page(title, body), {
     status,
     contentType: "text/html; charset=utf-8",
     headers: {
@@ -123,7 +160,7 @@ const htmlResponse = (status: number, body: string) =>
     },
   })
 
-const unknownLink = htmlResponse(
+export const unknownLink = htmlResponse(
   404,
   html`<h1>Unknown link</h1>
     <p>This link is incomplete. Copy it again from the mail.</p>`.text,

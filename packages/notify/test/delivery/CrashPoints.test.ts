@@ -7,6 +7,8 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { eventually } from "@armoricore/testing/Eventually"
+import { Audiences } from "@armoricore/state/Audiences"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import { RetryPolicy } from "@armoricore/worker/RetryPolicy"
 import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
@@ -16,6 +18,8 @@ import { TestClock } from "effect/testing"
 import { deferredCode } from "../../src/provider/ProviderCircuit.ts"
 import { DeliveryReports } from "../../src/delivery/DeliveryReports.ts"
 import { InvalidTarget, type Provider, ProviderRegistry, UnknownOutcome } from "../../src/provider/Provider.ts"
+import type { CompiledWorkflow } from "../../src/workflow/WorkflowFiles.ts"
+import { WorkflowRegistry } from "../../src/workflow/Workflows.ts"
 import {
   notificationState,
   policy,
@@ -80,8 +84,26 @@ const startWorker = Effect.fnUntraced(function* (provider: Provider, context: Co
   return { scope, reports: Context.get(built, DeliveryReports) }
 })
 
+const workflows: ReadonlyMap<string, CompiledWorkflow> = new Map([
+  [
+    "two-pushes",
+    {
+      name: "two-pushes",
+      instructions: [
+        { op: "digest", millis: 10_000 },
+        { op: "send", name: "first", type: "push" },
+        { op: "delay", millis: 30_000 },
+        { op: "jump_unless", condition: { sent: "first" }, to: 6 },
+        { op: "send", name: "second", type: "push" },
+        { op: "await", name: "second", outcome: "sent", millis: 30_000, to: 6 },
+      ],
+    },
+  ],
+])
+
 /** Virtual minutes pass, so nothing may happen every few milliseconds. */
-const rules = Layer.merge(
+const rules = Layer.mergeAll(
+  Layer.succeed(WorkflowRegistry, workflows),
   Layer.succeed(RetryPolicy, { maxAttempts: 5, base: Duration.seconds(1), cap: Duration.seconds(5) }),
   Layer.succeed(ScheduledWorkInterval, Duration.seconds(20)),
 )
@@ -95,11 +117,21 @@ interface Scenario {
   readonly expected: ReadonlyArray<string>
 }
 
+/** Three members, each with a device. */
+const registerAudience = Effect.gen(function* () {
+  const members = ["u1", "u2", "u3"]
+  const [audiences, devices] = [yield* Audiences, yield* UserDevices]
+  yield* audiences.add("fans", members)
+  for (const id of members)
+    yield* devices.register(id, { device_id: "d", platform: "android", token: `good-token-${id}` })
+}).pipe(Effect.provide(Layer.merge(Audiences.layer, UserDevices.layer)))
+
 const passMinute = Effect.forEach(Array.from({ length: 12 }), () => TestClock.adjust("5 seconds"), { discard: true })
 
 /** The types of the published events by their ids, and whether the worker reached the fatal write. */
 const run = Effect.fnUntraced(function* ({ expected, provider, report, request }: Scenario, fatal: number) {
   const events = yield* recordEvents
+  yield* registerAudience
   const { context, died, life } = yield* mortal(fatal)
   const only = provider()
   const first = yield* startWorker(only, context)
@@ -182,6 +214,24 @@ const scenarios: ReadonlyArray<Scenario> = [
     },
     request: { notification_type: "email", recipients: [{ email: "anna@example.org" }] },
     expected: ["notification.sent"],
+  },
+  {
+    name: "a push that is sent later",
+    provider: () => push,
+    request: { recipients: [{ fcm_token: "good-token" }], send_at: "1970-01-01T00:00:40Z" },
+    expected: ["notification.sent"],
+  },
+  {
+    name: "a push to an audience",
+    provider: () => push,
+    request: { audience: "fans", body: "to all" },
+    expected: ["notification.sent", "notification.sent", "notification.sent"],
+  },
+  {
+    name: "a workflow with a digest, a delay and two pushes",
+    provider: () => push,
+    request: { recipients: [{ fcm_token: "good-token" }], workflow: "two-pushes" },
+    expected: ["notification.sent", "notification.sent"],
   },
   {
     name: "the report of a bounce",

@@ -3,10 +3,13 @@
  * Open sockets are closed, and tokens issued before no longer connect. A new store of realtime with data of users is one more
  * entry here.
  */
+import { noPreferences } from "@armoricore/domain/Preferences"
 import { History } from "@armoricore/history/History"
 import * as Collection from "@armoricore/state/Collection"
+import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserInbox } from "@armoricore/state/UserInbox"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import * as BusErasure from "@armoricore/worker/erasure/BusErasure"
 import { type ErasureStore, FurtherStores } from "@armoricore/worker/erasure/ErasureStore"
 import { Effect } from "effect"
@@ -36,6 +39,8 @@ export const makeStores = Effect.gen(function* () {
   const inboxes = yield* UserInbox
   const registry = yield* UserDevices
   const members = yield* Collection.make(roomMembers)
+  const preferences = yield* UserPreferences
+  const audiences = yield* Audiences
 
   const sockets: ErasureStore = {
     name: "sockets",
@@ -101,6 +106,22 @@ export const makeStores = Effect.gen(function* () {
     }),
   }
 
+  const choices: ErasureStore = {
+    name: "preferences",
+    erase: Effect.fn("RealtimeErasure.preferences")(function* ({ userId }) {
+      const stored = (yield* preferences.get(userId)) !== noPreferences
+      yield* preferences.clear(userId)
+      return stored ? 1 : 0
+    }),
+  }
+
+  const audienceMemberships: ErasureStore = {
+    name: "audiences",
+    erase: Effect.fn("RealtimeErasure.audiences")(function* ({ userId }) {
+      return yield* audiences.forget(userId)
+    }),
+  }
+
   return [
     sockets,
     memberships,
@@ -108,6 +129,8 @@ export const makeStores = Effect.gen(function* () {
     reads,
     inbox,
     devices,
+    choices,
+    audienceMemberships,
     ...(yield* BusErasure.makeStores),
     ...(yield* FurtherStores),
   ] satisfies ReadonlyArray<ErasureStore>

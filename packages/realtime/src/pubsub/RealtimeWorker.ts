@@ -14,8 +14,10 @@ import { type ConfigurationError, PermanentError, type TransientError } from "@a
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { type AnyEvent, type EventType, socketEventName } from "@armoricore/domain/EventRegistry"
 import type { KeyValue } from "@armoricore/state/KeyValue"
+import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserInbox } from "@armoricore/state/UserInbox"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import type { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { type Handler, on } from "@armoricore/worker/Handler"
 import { emit } from "@armoricore/worker/ResultMessage"
@@ -61,7 +63,7 @@ export const layer: Layer.Layer<never, TransientError | ConfigurationError, Depe
       yield* Erasure.handler("realtime", yield* RealtimeErasure.makeStores, { isCoordinator: true }),
     ])
   }),
-).pipe(Layer.provide([UserDevices.layer, UserInbox.layer]))
+).pipe(Layer.provide([UserDevices.layer, UserInbox.layer, UserPreferences.layer, Audiences.layer]))
 
 const concurrency = 16
 

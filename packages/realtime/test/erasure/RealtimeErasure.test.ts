@@ -2,7 +2,9 @@ import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { History } from "@armoricore/history/History"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { UserInbox } from "@armoricore/state/UserInbox"
 import type { ErasureRequest } from "@armoricore/worker/erasure/ErasureStore"
 import { assert, describe, it } from "@effect/vitest"
@@ -26,9 +28,16 @@ const rooms = Layer.mergeAll(MessageChanges.layer, ReadState.layer()).pipe(
   Layer.provideMerge(RoomLog.layer),
   Layer.provideMerge([MemoryHistory.layer(), Topics.layer, Cluster.layerSingleNode]),
 )
-const layer = Layer.mergeAll(rooms, MemoryBus.layer, admin, UserInbox.layer, UserDevices.layer, roomMembersLayer).pipe(
-  Layer.provideMerge(MemoryState.layer),
-)
+const layer = Layer.mergeAll(
+  rooms,
+  MemoryBus.layer,
+  admin,
+  UserInbox.layer,
+  UserDevices.layer,
+  UserPreferences.layer,
+  Audiences.layer,
+  roomMembersLayer,
+).pipe(Layer.provideMerge(MemoryState.layer))
 
 const append = Effect.fnUntraced(function* (room: string, id: string, payload: object) {
   const body = RoomEntry.encode({ event: "new_message", payload: { id, ...payload }, droppable: false })
@@ -84,7 +93,7 @@ describe("RealtimeErasure", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("removes the inbox, the devices and the memberships of rooms", () =>
+  it.effect("removes the inbox, the devices, the preferences and the memberships of rooms and audiences", () =>
     Effect.gen(function* () {
       const inbox = yield* UserInbox
       const devices = yield* UserDevices
@@ -98,13 +107,15 @@ describe("RealtimeErasure", () => {
         ["a", "u2"],
       ] as const)
         yield* members.put(room, user, undefined)
+      yield* (yield* UserPreferences).put("u1", { categories: { orders: { push: false } } })
+      yield* (yield* Audiences).add("fans", ["u1", "u2"])
       const stores = yield* RealtimeErasure.makeStores
       const pass = Effect.forEach(
-        stores.filter(({ name }) => ["memberships", "inbox", "devices"].includes(name)),
+        stores.filter(({ name }) => ["memberships", "inbox", "devices", "preferences", "audiences"].includes(name)),
         ({ erase }) => erase({ userId: "u1", requestId: "r", requestedAt: "", publish: () => Effect.void }),
       )
-      assert.deepStrictEqual(yield* pass, [2, 1, 1])
-      assert.deepStrictEqual(yield* pass, [0, 0, 0])
+      assert.deepStrictEqual(yield* pass, [2, 1, 1, 1, 1])
+      assert.deepStrictEqual(yield* pass, [0, 0, 0, 0, 0])
       assert.lengthOf((yield* members.list("a", { limit: 9 })).members, 1)
     }).pipe(Effect.provide(layer)),
   )

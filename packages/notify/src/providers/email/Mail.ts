@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { domainToASCII } from "node:url"
 import { type Attachments, type LoadedAttachment } from "../../request/Attachments.ts"
 import type { Message } from "../../provider/Provider.ts"
+import { escape } from "../../request/Html.ts"
 import * as HeaderText from "./HeaderText.ts"
 
 /** `name@example.com` or `Name <name@example.com>`. */
@@ -46,7 +47,8 @@ export const make = (
   from: Sender,
   attachments: Attachments["Service"],
 ): Effect.Effect<Mail, PermanentError | TransientError | ConfigurationError> => {
-  const { deliveryId, email, html, target, text, title, unsubscribeUrl } = message
+  const { deliveryId, email, preferencesUrl, target, title, unsubscribeUrl } = message
+  const { html, text } = preferencesUrl === undefined ? message : withPreferencesLink(message, preferencesUrl)
   if (target.channel !== "email") {
     return Effect.fail(new PermanentError({ code: "wrong_recipient", message: "the target is not an e-mail address" }))
   }
@@ -69,6 +71,20 @@ export const make = (
   return message.attachments.length === 0
     ? Effect.succeed(mail)
     : Effect.map(attachments.load(message.attachments), (loaded) => ({ ...mail, attachments: loaded }))
+}
+
+/** Adds the link below the content. */
+const withPreferencesLink = ({ html, text }: Pick<Message, "html" | "text">, url: string) => {
+  const link = `<p style="font-size:small;color:#666"><a href="${escape(url)}">Choose which messages you receive</a></p>`
+  return {
+    text: `${text}\n\n--\nChoose which messages you receive: ${url}`,
+    html:
+      html === undefined
+        ? undefined
+        : /<\/body>/i.test(html)
+          ? html.replace(/<\/body>(?![\s\S]*<\/body>)/i, () => `${link}\n</body>`)
+          : `${html}\n${link}`,
+  }
 }
 
 /** A domain with other letters has an ASCII form (RFC 5891), which every server accepts. */

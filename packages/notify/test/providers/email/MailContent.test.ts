@@ -37,8 +37,11 @@ describe("content", () => {
         headers: Record<string, string>
       }
       assert.strictEqual(body.subject, "Welcome, <Anna> & co")
-      assert.strictEqual(body.content[0]?.value, "<Anna> & co, you have 3 messages.")
+      const [text = "", link = ""] = (body.content[0]?.value ?? "").split("\n\n--\nChoose which messages you receive: ")
+      assert.strictEqual(text, "<Anna> & co, you have 3 messages.")
+      assert.match(link, /^https:\/\/example\.com\/v1\/preferences\/[\w.-]+$/)
       assert.include(body.content[1]?.value, "<b>&lt;Anna&gt; &amp; co</b>")
+      assert.include(body.content[1]?.value, `<a href="${link}">`)
       assert.match(body.headers["List-Unsubscribe"] ?? "", /^<https:\/\/example\.com\/v1\/unsubscribe\/[\w.-]+>$/)
       assert.strictEqual(body.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
       assert.notInclude(body.headers["List-Unsubscribe"], "anna")

@@ -1,0 +1,43 @@
+/** `GET` and `PUT /v1/users/{id}/preferences`. */
+import type { Revocations } from "@armoricore/auth/Revocations"
+import type { Tokens } from "@armoricore/auth/Tokens"
+import type { SigningKeys } from "@armoricore/domain/Signature"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
+import { Effect } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
+import { PreferenceDocument } from "./contract/PreferenceApi.ts"
+import { type ApiError, asProblem } from "./Problem.ts"
+import * as RequestBody from "./RequestBody.ts"
+import * as UserAccess from "./UserAccess.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+
+export const layer = ({ signingKeys }: { readonly signingKeys: SigningKeys }) =>
+  HttpApiBuilder.group(
+    ArmoricoreApi,
+    "preferences",
+    Effect.fnUntraced(function* (handlers) {
+      const context = yield* Effect.context<Tokens | Revocations>()
+      const preferences = yield* UserPreferences
+      const respond = <A>(handler: Effect.Effect<A, ApiError, Tokens | Revocations>) =>
+        asProblem(Effect.provideContext(handler, context))
+
+      const get = Effect.fn("PreferenceApi.get")(function* (request: Request, id: string) {
+        const { userId } = yield* UserAccess.authorize(request, id, signingKeys)
+        return HttpServerResponse.jsonUnsafe(yield* preferences.get(userId))
+      })
+
+      const put = Effect.fn("PreferenceApi.put")(function* (request: Request, id: string) {
+        const { body, userId } = yield* UserAccess.authorize(request, id, signingKeys)
+        const wanted = yield* RequestBody.decode(PreferenceDocument, body)
+        yield* preferences.put(userId, wanted)
+        return wanted
+      })
+
+      return handlers
+        .handleRaw("get", ({ params, request }) => respond(get(request, params.id)))
+        .handleRaw("put", ({ params, request }) => respond(put(request, params.id)))
+    }),
+  )
