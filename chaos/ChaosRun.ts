@@ -170,7 +170,12 @@ const runAndObserve = Effect.fnUntraced(function* (plan: ChaosPlan, broker: Brok
   if (notReady.length === 0) yield* drain
   const drainSeconds = (Date.now() - healed) / 1_000
   const seen = yield* look
-  const letters = yield* (yield* DeadLetters).list({ limit: 1_000 })
+  // RabbitMQ closes a connection when a queue on it does not answer for a minute.
+  const letters = yield* Effect.retry((yield* DeadLetters).list({ limit: 1_000 }), {
+    ...retryTransient,
+    schedule: Schedule.spaced("1 second"),
+    times: 30,
+  })
   const deliveries = linesOf(everyone, "got ")
   const report: ChaosReport = {
     seed: plan.seed,
