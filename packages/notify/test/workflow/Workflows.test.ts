@@ -67,7 +67,7 @@ steps:
       - { type: email }
 `,
         `{"name": "reminder", "steps": [
-          {"type": "push"}, {"type": "delay", "for": "1d"},
+          {"type": "push"}, {"type": "delay", "for": "1h"},
           {"type": "when", "condition": {"all": [{"payload": "order.open", "equals": true}, {"preference": "email"}]},
            "steps": [{"type": "email"}]}]}`,
       ],
@@ -178,7 +178,7 @@ describe("workflows", () => {
       runs.push(yield* trigger("reminder", { title: "Paid", data: { order: { open: false } } }))
       runs.push(yield* trigger("reminder", { title: "Off", user_id: "no-mail", data: { order: { open: true } } }))
       for (const id of runs) yield* reaches(id, 1)
-      yield* TestClock.adjust("1 day")
+      yield* TestClock.adjust("1 hour")
       for (const id of runs) yield* ends(id)
       yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.includes("email Pay"))
       assert.sameMembers(titles(), ["fcm Pay", "fcm Paid", "fcm Off", "email Pay"])
@@ -216,7 +216,7 @@ describe("workflows", () => {
       assert.deepNestedInclude(item, { "payload.title": "B", "payload.body": "two" })
       yield* cancel({ notification_id: leader })
       yield* ends(leader, "cancelled")
-      yield* TestClock.adjust("2 days")
+      yield* TestClock.adjust("2 hours")
       yield* tick
       assert.deepStrictEqual(titles(), ["fcm Pay"])
     }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
