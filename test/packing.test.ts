@@ -204,8 +204,8 @@ describe("npm pack", () => {
       }
       assert.isFalse(manifest.sideEffects)
       assert.isUndefined(manifest.scripts)
-      assert.notProperty(manifest.dependencies, "effect")
-      assert.notProperty(manifest.dependencies, "s3rver")
+      assert.notProperty(manifest.dependencies ?? {}, "effect")
+      assert.notProperty(manifest.dependencies ?? {}, "s3rver")
       // The client runs in pages, without Effect.
       if (name === "client") assert.isTrue(existsSync(join(installed, "bundle", "armoricore-client.js")))
       else assert.strictEqual(manifest.peerDependencies.effect, "^4.1.0")

@@ -36,6 +36,7 @@ describe("Settings", () => {
         "media.delete_requested",
         "user.erase_requested",
         "notification.requested",
+        "notification.cancelled",
         "transcription.requested",
       ])
     }),

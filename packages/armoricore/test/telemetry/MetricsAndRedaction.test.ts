@@ -64,11 +64,18 @@ const settingsOf = Effect.gen(function* () {
     OBJECT_STORAGE_SECRET_KEY: Redacted.value(s3.secretKey),
     URL_SECRET: "url-signing-secret-0123456789",
     AKAMAI_EDGEAUTH_KEY: "52a152a152a152a152a152a152a152a1",
+    AKAMAI_PURGE_CLIENT_SECRET: "akamai-purge-secret",
+    CDN_PURGE_SECRET: "cdn-purge-secret-0123456789",
     JWT_SECRET: "jwt-secret-0123456789",
     EVENT_SIGNING_KEYS: "key-1:signing-secret-1,key-2:signing-secret-2",
+    AUTHORIZE_SECRET: "authorize-secret-0123456789",
     FCM_SERVICE_ACCOUNT: JSON.stringify(account),
+    FCM_APPS: JSON.stringify({ driver: account }),
     APNS_KEY: pem(generateKeyPairSync("ec", { namedCurve: "P-256" })),
     VAPID_PRIVATE_KEY: privateKey,
+    SMS_TOKEN: "sms-token-secret",
+    SMS_HTTP_TOKEN: "sms-http-token-secret",
+    NOTIFY_WEBHOOK_SECRET: "notify-webhook-secret-0123456789",
     DKIM_KEY: pem(generateKeyPairSync("rsa", { modulusLength: 2048 })),
     SENDGRID_API_KEY: "SG.sendgrid-secret",
     SPEECH_API_KEY: "sk-speech-secret",
@@ -76,8 +83,8 @@ const settingsOf = Effect.gen(function* () {
     WEBHOOK_SECRET: "webhook-secret-0123",
     UNSUBSCRIBE_SECRET: "unsubscribe-secret-0123456789",
   }
-  // Not all of them are in the environment.
-  const { SPEECH_API_KEY, UNSUBSCRIBE_SECRET, ...environment } = secrets
+  // Not all of them are in the environment. The webhook and Akamai are alternatives: the program refuses both at once.
+  const { AKAMAI_PURGE_CLIENT_SECRET: _, SPEECH_API_KEY, UNSUBSCRIBE_SECRET, ...environment } = secrets
   yield* vault.write({ RETRY_MAX_ATTEMPTS: 2, UNSUBSCRIBE_SECRET })
   const file = join(yield* ProgramProcess.temporaryDirectory, "speech-key")
   writeFileSync(file, `${SPEECH_API_KEY}\n`)
@@ -89,6 +96,9 @@ const settingsOf = Effect.gen(function* () {
     OBJECT_STORAGE_ENDPOINT: s3.endpoint,
     OBJECT_STORAGE_ACCESS_KEY: s3.accessKey,
     CDN_BASE_URL: "https://cdn.example.com",
+    CDN_PURGE_URL: `${outside}/purge`,
+    AUTHORIZE_URL: `${outside}/authorize`,
+    AUTHORIZE_TOPICS: "room:*",
     FCM_BASE_URL: outside,
     APNS_BASE_URL: outside,
     APNS_KEY_ID: "ABC123DEFG",
@@ -96,6 +106,10 @@ const settingsOf = Effect.gen(function* () {
     APNS_TOPIC: "com.example.app",
     VAPID_PUBLIC_KEY: publicKey,
     VAPID_SUBJECT: "mailto:ops@example.com",
+    SMS_BASE_URL: outside,
+    SMS_ACCOUNT: "AC0123456789abcdef",
+    SMS_FROM: "+15005550006",
+    SMS_HTTP_URL: `${outside}/sms`,
     MAIL_FROM: "a@example.com",
     DKIM_DOMAIN: "example.com",
     DKIM_SELECTOR: "mail",

@@ -7,6 +7,7 @@ import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedE
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
+import { erasingServices, erasures } from "@armoricore/state/ErasureStates"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { pauses } from "@armoricore/worker/control/CircuitRegistry"
 import * as EventCodec from "@armoricore/domain/EventCodec"
@@ -61,6 +62,8 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkWorker", () => {
             chunkedEncodes.bucket,
             chunkOutputs.bucket,
             pauses.bucket,
+            erasures.bucket,
+            erasingServices.bucket,
           ])
           const received: Array<AnyEvent> = []
           const bodies: Array<Uint8Array> = []
