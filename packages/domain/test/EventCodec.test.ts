@@ -2,6 +2,7 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import { eventRegistry, type EventType, eventTypes, schemaOf } from "@armoricore/domain/EventRegistry"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { generationsOf } from "./support/EventGeneration.ts"
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 
@@ -17,14 +18,20 @@ const envelope = (type: EventType, payload: unknown, more: object = {}) => ({
 describe("every event", () => {
   for (const type of eventTypes) {
     const schema = schemaOf(type)
-    it.effect.prop(`${type} decodes to the event that was encoded`, [Schema.toType(schema)], ([value]) =>
-      Effect.gen(function* () {
-        const encoded = yield* Schema.encodeUnknownEffect(schema)(value)
-        const received = yield* EventCodec.decode(bytes(encoded))
-        // JSON has no -0.
-        assert.deepStrictEqual<unknown>(received.event, JSON.parse(JSON.stringify(value)))
-      }),
-    )
+    for (const { name, options } of generationsOf(type)) {
+      it.effect.prop(
+        `${type} decodes to the event that was encoded${name}`,
+        [Schema.toType(schema)],
+        ([value]) =>
+          Effect.gen(function* () {
+            const encoded = yield* Schema.encodeUnknownEffect(schema)(value)
+            const received = yield* EventCodec.decode(bytes(encoded))
+            // JSON has no -0.
+            assert.deepStrictEqual<unknown>(received.event, JSON.parse(JSON.stringify(value)))
+          }),
+        options,
+      )
+    }
   }
 
   it("has a publisher", () => {
