@@ -55,7 +55,7 @@ export const requestNotification = Effect.fn("Backend.requestNotification")(func
       : type === "in_app"
         ? {
             title: "The tide turns at noon",
-            body: "This item is in your inbox. Open the bell in a second tab as well.",
+            body: "This item is in your inbox. Open the bell, also in a duplicate of this tab.",
           }
         : {
             title: "Your weekly tide table",

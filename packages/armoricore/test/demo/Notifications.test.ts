@@ -45,10 +45,13 @@ describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => 
           await page.locator("#notices").scrollIntoViewIfNeeded()
           await screenshot(page, "demo-notifications")
 
-          // Both tabs of the visitor have the same inbox.
-          const tab = await visitor.newPage()
+          // Each tab is a visitor of its own, except a tab that the page opens: it has a copy of the session. Both have one inbox.
+          const [tab] = await Promise.all([
+            visitor.waitForEvent("page"),
+            page.evaluate("void window.open(window.location.href)"),
+          ])
           tab.on("pageerror", (error) => faults.push(String(error)))
-          await tab.goto(url)
+          await tab.waitForSelector("#bell")
           await page.click("#send-in-app")
           for (const view of [page, tab]) {
             await Browser.waitFor(view, "document.querySelector('#bell-count').textContent === '1'")

@@ -68,8 +68,8 @@ describe("NotifyErasure", () => {
           for (const { erase, name } of stores) removed[name] = yield* erase(request("u1"))
           return removed
         })
-        assert.deepStrictEqual(yield* pass, { suppression_reasons: 1, notifications: 1, mailbox: 1 })
-        assert.deepStrictEqual(yield* pass, { suppression_reasons: 0, notifications: 0, mailbox: 0 })
+        assert.deepStrictEqual(yield* pass, { suppression_reasons: 1, notifications: 1, mailbox: 1, workflow_runs: 0 })
+        assert.deepStrictEqual(yield* pass, { suppression_reasons: 0, notifications: 0, mailbox: 0, workflow_runs: 0 })
         for (const { bucket } of [
           States.notificationStates,
           States.deliveryStates,
