@@ -85,12 +85,18 @@ export const view = (app: App): View => {
     open = undefined
     app.setParams({ letter: undefined })
     app.render()
-    requestAnimationFrame(() => {
+    const focusNext = () => {
       const rows = document.querySelectorAll(".letter")
       const next = rows[Math.max(0, Math.min(at, rows.length - 1))] ?? document.querySelector("#view")
       if (next instanceof HTMLElement) next.focus()
-    })
-    void deadLetters.refresh()
+    }
+    requestAnimationFrame(focusNext)
+    // A refresh that was under way may replace the focused row.
+    void deadLetters.refresh().then(() =>
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) focusNext()
+      }),
+    )
   }
 
   /** Returns the focus to the row in the list. */
