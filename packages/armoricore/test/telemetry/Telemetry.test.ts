@@ -130,12 +130,13 @@ describe.skipIf(ffmpeg.missing)("one upload is one trace", () => {
             "request-7",
           )
         }
-        // Every attribute has a namespace, and spans of messages have those by which backends group them.
+        // Every attribute has a namespace (effect: spans that the stop interrupted), and spans of messages have those by which backends group them.
         for (const { attributes, kind, name } of spans) {
           const names = attributes.map(({ key }) => key)
           assert.deepStrictEqual(
             names.filter(
-              (key) => !/^(armoricore|messaging|http|url|server|client|user_agent|error|code|exception)\./.test(key),
+              (key) =>
+                !/^(armoricore|messaging|http|url|server|client|user_agent|error|code|exception|effect)\./.test(key),
             ),
             [],
             name,
