@@ -14,7 +14,7 @@ import { Context, Duration, Effect, Exit, Layer, Scope } from "effect"
 
 interface Counts {
   sent: number
-  heard: number
+  received: number
   bytes: number
 }
 
@@ -31,7 +31,7 @@ const countingBus = (bus: EventBus["Service"], counts: Counts): EventBus["Servic
     bus.subscribe(
       address,
       (message) => {
-        counts.heard++
+        counts.received++
         onMessage(message)
       },
       onGap,
@@ -39,7 +39,7 @@ const countingBus = (bus: EventBus["Service"], counts: Counts): EventBus["Servic
 })
 
 export const make = Effect.fnUntraced(function* (size: number, batchWindow: Duration.Duration) {
-  const counts: Counts = { sent: 0, heard: 0, bytes: 0 }
+  const counts: Counts = { sent: 0, received: 0, bytes: 0 }
   const bus = countingBus(Context.get(yield* Layer.build(MemoryBus.layer), EventBus), counts)
   const node = Layer.fresh(
     Presence.layer({ batchWindow, maxListed: 10_000 }).pipe(

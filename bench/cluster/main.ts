@@ -203,8 +203,8 @@ const countMessages = Effect.fnUntraced(function* (size: number) {
   yield* Effect.sleep("10 seconds")
   return {
     perJoin: (joined.sent - before.sent) / users,
-    heardPerJoin: (joined.heard - before.heard) / users,
-    atRest: (counts.heard - joined.heard) / 10 / size,
+    receivedPerJoin: (joined.received - before.received) / users,
+    atRest: (counts.received - joined.received) / 10 / size,
   }
 }, Effect.scoped)
 
@@ -217,8 +217,8 @@ const program = Effect.gen(function* () {
   }
   const nodes = [["nodes", "messages sent a join", "taken a join, all nodes", "taken a second at rest, a node"]]
   for (const size of [2, 10, 50]) {
-    const { perJoin, heardPerJoin, atRest } = yield* countMessages(size)
-    nodes.push([String(size), perJoin.toFixed(2), heardPerJoin.toFixed(1), atRest.toFixed(1)])
+    const { perJoin, receivedPerJoin, atRest } = yield* countMessages(size)
+    nodes.push([String(size), perJoin.toFixed(2), receivedPerJoin.toFixed(1), atRest.toFixed(1)])
   }
   const body = [
     `${subscribers} subscribers in all, ${messages} messages from NATS, one every 100 ms; the median of ${rounds} rounds.`,

@@ -28,13 +28,13 @@ const timeToPlayable = Effect.fnUntraced(function* (key: string) {
   if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
   const handedOut = now()
   const { chunks, version } = begun
-  const told = yield* Deferred.make<number>()
-  const publishPlayable = () => Effect.asVoid(Deferred.succeed(told, now()))
+  const reported = yield* Deferred.make<number>()
+  const publishPlayable = () => Effect.asVoid(Deferred.succeed(reported, now()))
   const work = Effect.forEach(chunks, (chunk) =>
     media.encodeChunk({ mediaId, version, chunk, fencingToken: 1, onProgress: () => Effect.void, publishPlayable }),
   )
   const first = yield* Effect.raceFirst(
-    Deferred.await(told),
+    Deferred.await(reported),
     Effect.andThen(work, Effect.die(new Error("nothing was announced"))),
   )
   yield* media.abortChunks(version)

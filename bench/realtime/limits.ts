@@ -78,10 +78,10 @@ const flood = Effect.fnUntraced(function* (server: ServerProcess, tokens: Readon
   const [quick, slow] = [clients.slice(0, readers), clients.slice(readers)]
   for (const client of slow) client.pause()
   const late: Array<number> = []
-  let heard = 0
+  let arrivals = 0
   for (const client of quick) {
     client.onData((chunk, frames) => {
-      heard += frames
+      arrivals += frames
       const at = chunk.lastIndexOf(marker)
       if (at !== -1 && chunk.length - at > 30) {
         const sentAt = Number(chunk.toString("latin1", at + marker.length, at + marker.length + 17))
@@ -116,16 +116,16 @@ const flood = Effect.fnUntraced(function* (server: ServerProcess, tokens: Readon
     watch,
   )
   yield* waitUntil(
-    () => heard >= readers * perSecond * seconds || quick.some((client) => client.closeCode() !== undefined),
+    () => arrivals >= readers * perSecond * seconds || quick.some((client) => client.closeCode() !== undefined),
   )
   late.sort((a, b) => a - b)
   return {
-    heard,
+    arrivals,
     perSecond: (perSecond * seconds) / took,
     p50: late[Math.floor(late.length * 0.5)] ?? Number.NaN,
     p99: late[Math.floor(late.length * 0.99)] ?? Number.NaN,
     growth: mib(peak - before.rss),
-    told: slow.filter((client) => client.closeCode() === 4008).length,
+    reported: slow.filter((client) => client.closeCode() === 4008).length,
     cut: slow.filter((client) => client.closeCode() === "none").length,
     left: slow.filter((client) => client.closeCode() === undefined).length,
   }
@@ -164,14 +164,14 @@ const program = Effect.gen(function* () {
         "cut",
         "left",
       ],
-      ["none", alone.perSecond.toFixed(0), `${alone.heard}`, delay(alone), alone.growth.toFixed(0), "", "", ""],
+      ["none", alone.perSecond.toFixed(0), `${alone.arrivals}`, delay(alone), alone.growth.toFixed(0), "", "", ""],
       [
         `${pausedReaders} who do not read`,
         beside.perSecond.toFixed(0),
-        `${beside.heard}`,
+        `${beside.arrivals}`,
         delay(beside),
         beside.growth.toFixed(0),
-        `${beside.told}`,
+        `${beside.reported}`,
         `${beside.cut}`,
         `${beside.left}`,
       ],

@@ -50,13 +50,13 @@ const audience = Effect.fnUntraced(function* (server: ServerProcess, tokens: Rea
 const saturated = Effect.fnUntraced(function* (server: ServerProcess, tokens: ReadonlyArray<string>) {
   const clients = yield* audience(server, tokens)
   let total = 0
-  let told = 0
+  let reported = 0
   for (const client of clients) {
     client.onData((_, frames) => {
       total += frames
       const arrived = Math.floor(total / subscribers)
-      if (arrived - told >= 10 || (arrived >= saturatedMessages && told < saturatedMessages)) {
-        told = arrived
+      if (arrived - reported >= 10 || (arrived >= saturatedMessages && reported < saturatedMessages)) {
+        reported = arrived
         server.send({ order: "arrived", messages: arrived })
       }
     })

@@ -10,4 +10,4 @@ export type FromSubject =
   | { readonly said: "round"; readonly worker: Sides; readonly fanOut: Sides }
   | { readonly said: "ended" }
 
-export type ToSubject = { readonly told: "begin" | "arrived" }
+export type ToSubject = { readonly reported: "begin" | "arrived" }

@@ -92,14 +92,14 @@ const program = Effect.gen(function* () {
   child.on("exit", (code) => {
     if (code !== null && code !== 0) process.exit(1)
   })
-  const tell = (told: ToSubject["told"]) => Effect.sync(() => void child.send({ told } satisfies ToSubject))
+  const tell = (reported: ToSubject["reported"]) => Effect.sync(() => void child.send({ reported } satisfies ToSubject))
   const listening = yield* Queue.take(inbox)
   if (listening.said !== "listening") return yield* Effect.die(new Error("the subject does not listen"))
   const token = yield* Effect.flatMap(Tokens.Tokens, (tokens) =>
     tokens.sign({ userId: "u", roles: [], ttl: Duration.hours(1) }),
   ).pipe(Effect.provide(Tokens.layer({ keys: { _tag: "Secret", secret: Redacted.make(secret) } })))
   const clients = { on: yield* connectAudience(listening.on, token), off: yield* connectAudience(listening.off, token) }
-  const heard = { on: totalFrames(clients.on), off: totalFrames(clients.off) }
+  const received = { on: totalFrames(clients.on), off: totalFrames(clients.off) }
   yield* tell("begin")
   const worker: Array<Sides> = []
   const fanOut: Array<Sides> = []
@@ -107,8 +107,8 @@ const program = Effect.gen(function* () {
     const message = yield* Queue.take(inbox)
     if (message.said === "ended") break
     if (message.said === "sent") {
-      heard[message.which] += message.broadcasts * sockets
-      yield* waitUntil(() => totalFrames(clients[message.which]) >= heard[message.which])
+      received[message.which] += message.broadcasts * sockets
+      yield* waitUntil(() => totalFrames(clients[message.which]) >= received[message.which])
       yield* tell("arrived")
     }
     if (message.said === "round") {

@@ -266,7 +266,7 @@ describe("an error names its field", () => {
   it.effect("an unknown kind of recipient is reported with the known kinds", () =>
     // regression: it was reported as an invalid fcm_token
     Effect.gen(function* () {
-      const told = Effect.fnUntraced(function* (recipient: unknown) {
+      const published = Effect.fnUntraced(function* (recipient: unknown) {
         const payload = { user_id: "u", notification_type: "push", title: "", body: "", recipients: [recipient] }
         const { message, path } = yield* Effect.flip(
           EventCodec.decode(bytes(envelope("notification.requested", payload))),
@@ -275,11 +275,14 @@ describe("an error names its field", () => {
       })
       const kinds =
         "payload.recipients.0: payload.recipients.0 must have one of the keys fcm_token, apns_token, web_push, email, sms, slack, teams, discord, webhook"
-      assert.strictEqual(yield* told({ fax: "+49" }), kinds)
-      assert.strictEqual(yield* told({}), kinds)
-      assert.match(yield* told({ email: "" }), /^payload\.recipients\.0\.email: /)
-      assert.match(yield* told({ fcm_token: 5 }), /fcm_token must be a string$/)
-      assert.match(yield* told({ web_push: { endpoint: "https://x" } }), /^payload\.recipients\.0\.web_push\.keys: /)
+      assert.strictEqual(yield* published({ fax: "+49" }), kinds)
+      assert.strictEqual(yield* published({}), kinds)
+      assert.match(yield* published({ email: "" }), /^payload\.recipients\.0\.email: /)
+      assert.match(yield* published({ fcm_token: 5 }), /fcm_token must be a string$/)
+      assert.match(
+        yield* published({ web_push: { endpoint: "https://x" } }),
+        /^payload\.recipients\.0\.web_push\.keys: /,
+      )
     }),
   )
 

@@ -83,9 +83,9 @@ it.live("loses nothing acknowledged when the owner is killed with kill -9", () =
       layerOwner({ folder }),
     )
     assert.isAtLeast(acknowledged.length, 500)
-    const kept = new Set(texts)
+    const retained = new Set(texts)
     assert.deepStrictEqual(
-      acknowledged.filter((text) => !kept.has(text)),
+      acknowledged.filter((text) => !retained.has(text)),
       [],
     )
   }),
@@ -96,8 +96,8 @@ it.live("an operation that throws is undone alone, with its notices", () =>
     const folder = yield* newFolder
     yield* Effect.gen(function* () {
       const { call, subscribe } = yield* tally
-      const heard: Array<string> = []
-      yield* subscribe("added.", (topic) => heard.push(topic))
+      const received: Array<string> = []
+      yield* subscribe("added.", (topic) => received.push(topic))
       const exits = yield* Effect.all(
         [
           Effect.exit(call("add", { text: "a" })),
@@ -111,7 +111,7 @@ it.live("an operation that throws is undone alone, with its notices", () =>
         ["Success", "Failure", "Success"],
       )
       assert.deepStrictEqual(yield* call("texts", undefined), ["a", "c"])
-      assert.deepStrictEqual(heard, ["added.a", "added.c"])
+      assert.deepStrictEqual(received, ["added.a", "added.c"])
     }).pipe(Effect.provide(layerOwner({ folder })))
   }),
 )
@@ -134,11 +134,11 @@ it.live("another process shares calls and notices through the socket, open to th
     const folder = yield* newFolder
     yield* Effect.gen(function* () {
       const { call, subscribe } = yield* tally
-      const heard = yield* Deferred.make<string>()
-      yield* subscribe("added.", (topic) => Deferred.doneUnsafe(heard, Effect.succeed(topic)))
+      const received = yield* Deferred.make<string>()
+      yield* subscribe("added.", (topic) => Deferred.doneUnsafe(received, Effect.succeed(topic)))
       const client = run("client", folder)
       assert.strictEqual(yield* client.closed, 0)
-      assert.strictEqual(yield* Deferred.await(heard), "added.from-client")
+      assert.strictEqual(yield* Deferred.await(received), "added.from-client")
       assert.deepStrictEqual(yield* call("texts", undefined), ["from-client"])
       assert.strictEqual(statSync(join(folder, "engine.sock")).mode & 0o777, 0o600)
     }).pipe(Effect.provide(layerOwner({ folder })))

@@ -63,10 +63,10 @@ describe("hostile input", () => {
     for (const [name, body] of Object.entries(calls)) {
       const { text } = await post(port, body, { authorization: "Bearer x.y.z" })
       socket.send(body)
-      const [heard] = await once(socket, "message")
+      const [received] = await once(socket, "message")
       for (const [answer, reason] of [
         [text, "invalid"],
-        [String(heard), "missing"],
+        [String(received), "missing"],
       ] as const) {
         assert.include(answer, `"_tag":"AccessDenied","reason":"${reason}"`, name)
         assert.notInclude(answer, '"Die"', name)

@@ -121,10 +121,10 @@ const make = Effect.gen(function* () {
         const others = withoutToken(devices, tokenHash).filter(
           (other) => other.device_id !== device.device_id && !isOld(other),
         )
-        const kept = others.slice(Math.max(0, others.length - maxDevices + 1))
+        const retained = others.slice(Math.max(0, others.length - maxDevices + 1))
         const previous = devices.find(({ device_id }) => device_id === device.device_id)
-        const gone = devices.filter((other) => !kept.includes(other) && tokenHashOf(other) !== tokenHash)
-        return [{ gone, created: previous === undefined }, [...kept, device]]
+        const gone = devices.filter((other) => !retained.includes(other) && tokenHashOf(other) !== tokenHash)
+        return [{ gone, created: previous === undefined }, [...retained, device]]
       })
       yield* Effect.forEach(replaced.gone, (other) => forget(userId, other), { discard: true })
       return { device, created: replaced.created }

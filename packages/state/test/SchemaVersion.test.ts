@@ -23,7 +23,7 @@ interface Store {
 
 const behaviour = (name: string, make: Effect.Effect<Store, never, Scope.Scope>) => {
   const setup = Effect.flatMap(KeyValue, (state) => state.setup([bucket]))
-  const put = Effect.flatMap(KeyValue, (state) => state.put(bucket, "a", "kept"))
+  const put = Effect.flatMap(KeyValue, (state) => state.put(bucket, "a", "retained"))
   const get = Effect.flatMap(KeyValue, (state) => state.get(bucket, "a"))
 
   it.live(`${name}: written once, by however many start at once`, () =>
@@ -45,7 +45,7 @@ const behaviour = (name: string, make: Effect.Effect<Store, never, Scope.Scope>)
       assert.strictEqual(yield* words, "")
       const one = Effect.provide(Effect.andThen(setup, get), Layer.fresh(layer))
       for (const found of yield* Effect.all([one, one, one, one], { concurrency: "unbounded" })) {
-        assert.strictEqual(Option.getOrThrow(found).value, "kept")
+        assert.strictEqual(Option.getOrThrow(found).value, "retained")
       }
       assert.strictEqual(yield* words, "armoricore schema 1")
       yield* say("of the shop")

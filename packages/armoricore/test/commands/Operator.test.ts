@@ -63,10 +63,10 @@ it.live(
       const misnamed = yield* run("operator", "pause", "fcm")
       assert.deepStrictEqual([misnamed.code, misnamed.stdout], [1, ""])
       assert.include(misnamed.stderr, "the name of a circuit as it is listed")
-      const nobody = yield* ProgramProcess.run(["operator", "overview", "--url", "http://127.0.0.1:1"], away)
-      assert.strictEqual(nobody.code, 1)
+      const unreachable = yield* ProgramProcess.run(["operator", "overview", "--url", "http://127.0.0.1:1"], away)
+      assert.strictEqual(unreachable.code, 1)
       assert.include(
-        nobody.stderr,
+        unreachable.stderr,
         "No operator API at http://127.0.0.1:1. Point --url at a process that runs the realtime service.",
       )
 

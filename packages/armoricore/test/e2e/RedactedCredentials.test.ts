@@ -83,13 +83,13 @@ describe.skipIf(nats.missing)("credentials of the bus and the state stay secret"
     () =>
       Effect.gen(function* () {
         const server = yield* NatsServer.make(["--user", "armo", "--pass", password])
-        const kept = yield* PostgresServer.make()
+        const retained = yield* PostgresServer.make()
         const { token, texts } = yield* life(
           {
             MESSAGE_BUS_URL: server.url.replace("//", `//armo:${encodeURIComponent(password)}@`),
-            STATE_URL: kept.url.replace("armoricore@", `armoricore:${encodeURIComponent(ofState)}@`),
+            STATE_URL: retained.url.replace("armoricore@", `armoricore:${encodeURIComponent(ofState)}@`),
           },
-          Effect.andThen(kept.kill, server.kill),
+          Effect.andThen(retained.kill, server.kill),
         )
         hides(texts, [password, ofState, token])
       }),

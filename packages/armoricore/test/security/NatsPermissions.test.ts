@@ -32,12 +32,12 @@ const secretOf = (user: string) => `${user}-secret`
 
 /** The backend behind WEBHOOK_URL, with the event types that it received. */
 const backend = Effect.gen(function* () {
-  const told = new Set<string>()
+  const reported = new Set<string>()
   const url = yield* FakeHttpServer.listenHttp(({ headers }) => {
-    told.add(String(headers["armoricore-event-type"]))
+    reported.add(String(headers["armoricore-event-type"]))
     return { status: 200 }
   })
-  return { url, told }
+  return { url, reported }
 })
 
 const send = Effect.fnUntraced(function* (env: Env, url: string, type: string, payload: object) {
@@ -62,7 +62,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
       Effect.gen(function* () {
         const passwords = users.map((user) => [`ARMORICORE_${user.toUpperCase()}_PASSWORD`, secretOf(user)])
         const server = yield* NatsServer.make(["-c", conf], Object.fromEntries(passwords))
-        const { told, url: webhook } = yield* backend
+        const { reported, url: webhook } = yield* backend
         const as = (user: string) => server.url.replace("nats://", `nats://${user}:${secretOf(user)}@`)
         const common = {
           ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
@@ -174,7 +174,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("each service as its own NATS us
           Effect.provide(Logger.layer([])),
         )
         yield* retryUntil(
-          Effect.sync(() => [...told]),
+          Effect.sync(() => [...reported]),
           (types) =>
             ["media.ready", "notification.sent", "transcription.failed", "moderation.flagged"].every((type) =>
               types.includes(type),

@@ -140,14 +140,14 @@ const settingsOf = Effect.gen(function* () {
 const connect = (url: string, frames: ReadonlyArray<string>) =>
   Effect.callback<string>((resume) => {
     const socket = new WebSocket(url)
-    let heard = ""
-    const done = () => resume(Effect.succeed(heard))
+    let received = ""
+    const done = () => resume(Effect.succeed(received))
     socket.on("open", () => {
       for (const frame of frames) socket.send(frame)
     })
     socket.on("message", (data) => {
-      heard += String(data)
-      if (heard.includes("hello")) done()
+      received += String(data)
+      if (received.includes("hello")) done()
     })
     socket.on("error", done)
     socket.on("close", done)
@@ -238,11 +238,11 @@ describe("logs, metrics and spans of the program", () => {
         yield* request(`${url}/socket/longpoll?vsn=2.0.0&token=${token}`)
         const socket = `${url.replace("http", "ws")}/socket/websocket?vsn=2.0.0&token=`
         yield* connect(`${socket}${tokens[3]}`, [])
-        const heard = yield* connect(`${socket}${token}`, [
+        const received = yield* connect(`${socket}${token}`, [
           JSON.stringify(["1", "1", "chat:room:r", "phx_join", {}]),
           JSON.stringify(["1", "2", "chat:room:r", "new_message", { content: "hello", client_id: "client-1" }]),
         ])
-        assert.include(heard, "hello")
+        assert.include(received, "hello")
 
         const scrape = Effect.map(request(`${url}/metrics`), ({ json }) => String(json))
         const wanted = [
@@ -299,7 +299,7 @@ describe("logs, metrics and spans of the program", () => {
           about.some((line) => /"trace_id":"[0-9a-f]{32}"/.test(line) && line.includes('"service":"media"')),
         )
 
-        const told = { logs: stdout + stderr, metrics: page }
+        const reported = { logs: stdout + stderr, metrics: page }
         const exported = ["traces", "metrics", "logs"].map((signal) => collector.textOf(signal))
         for (const text of exported) assert.isAbove(text.length, 100)
         const gone = [
@@ -312,7 +312,7 @@ describe("logs, metrics and spans of the program", () => {
           "ab".repeat(32),
         ]
         for (const [where, text] of [
-          ...Object.entries(told),
+          ...Object.entries(reported),
           ...exported.map((text, at) => [`export ${at}`, text] as const),
         ]) {
           for (const one of gone) {

@@ -62,7 +62,7 @@ const uploaded = Effect.fnUntraced(function* (known: "headers" | "the event") {
   const grant = yield* Schema.decodeUnknownEffect(UploadClient.UploadGrant)(granted.json)
   yield* request(grant.upload_url, { method: "PUT", headers: { ...grant.headers, ...headers }, body })
   const ready = yield* watchMedia(url, token, grant.media_id, () => {})
-  const told = yield* request(`${url}/v1/events`, {
+  const reported = yield* request(`${url}/v1/events`, {
     method: "POST",
     headers: {
       ...headers,
@@ -78,7 +78,7 @@ const uploaded = Effect.fnUntraced(function* (known: "headers" | "the event") {
       payload: { media_id: grant.media_id, user_id: "u1", file_path: grant.file_path },
     }),
   })
-  assert.strictEqual(told.status, 202)
+  assert.strictEqual(reported.status, 202)
   yield* ready
   yield* program.signal("SIGTERM")
   yield* program.exited

@@ -7,7 +7,7 @@ const parentOf = (traceId: string, sampled = true) =>
   Tracer.externalSpan({ traceId, spanId: "b7ad6b7169203331", sampled })
 
 /** Starts traces at a constant rate for some seconds; returns those that were recorded in the last second. */
-const kept = (limit: number, perSecond: number) => {
+const retained = (limit: number, perSecond: number) => {
   let now = 0
   const sampler = TraceSampler.make(limit, () => now)
   let last: ReadonlyArray<string> = []
@@ -20,16 +20,16 @@ const kept = (limit: number, perSecond: number) => {
 
 describe("the trace sampler", () => {
   it("records every trace below the limit", () => {
-    assert.lengthOf(kept(50, 50), 50)
+    assert.lengthOf(retained(50, 50), 50)
   })
 
   it("above the limit records about that many, and the same traces in an equally busy process", () => {
-    const mine = kept(100, 4_000)
+    const mine = retained(100, 4_000)
     assert.isAbove(mine.length, 60)
     assert.isBelow(mine.length, 150)
-    assert.deepStrictEqual(kept(100, 4_000), mine)
+    assert.deepStrictEqual(retained(100, 4_000), mine)
     // A busier process records a subset.
-    assert.includeMembers([...mine], [...kept(50, 4_000)])
+    assert.includeMembers([...mine], [...retained(50, 4_000)])
   })
 
   it("stops at the limit in the first second of a burst", () => {
@@ -42,7 +42,7 @@ describe("the trace sampler", () => {
 
   it("records no trace that its publisher did not sample, and none with the limit 0", () => {
     assert.isFalse(TraceSampler.make(50)(parentOf(ids[0] ?? "", false)))
-    assert.lengthOf(kept(0, 20), 0)
+    assert.lengthOf(retained(0, 20), 0)
   })
 
   it.effect("records no child of an unsampled span, and no URL path of an external service", () =>

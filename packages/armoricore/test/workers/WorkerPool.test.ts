@@ -14,13 +14,13 @@ const room = "chat:room:r"
 /** Joins the room and records every message after that. */
 const enter = (url: string, token: string, joining: object = {}) =>
   Effect.acquireRelease(
-    Effect.callback<{ readonly ws: WebSocket; readonly heard: Array<string> }>((resume) => {
+    Effect.callback<{ readonly ws: WebSocket; readonly received: Array<string> }>((resume) => {
       const ws = new WebSocket(`${url.replace("http", "ws")}/socket/websocket?vsn=2.0.0&token=${token}`)
-      const heard: Array<string> = []
+      const received: Array<string> = []
       ws.on("open", () => ws.send(JSON.stringify(["1", "1", room, "phx_join", joining])))
       ws.on("message", (data) => {
-        heard.push(String(data))
-        resume(Effect.succeed({ ws, heard }))
+        received.push(String(data))
+        resume(Effect.succeed({ ws, received }))
       })
     }),
     ({ ws }) => Effect.sync(() => ws.terminate()),
@@ -51,9 +51,10 @@ describe("--realtime-workers on the embedded default", () => {
           [2, 2],
         )
         people[0]?.ws.send(JSON.stringify(["1", "2", room, "new_message", { content: "hello" }]))
-        const heard = () => people.filter(({ heard: all }) => all.some((frame) => frame.includes('"new_message"')))
+        const received = () =>
+          people.filter(({ received: all }) => all.some((frame) => frame.includes('"new_message"')))
         yield* retryUntil(
-          Effect.sync(() => heard().length),
+          Effect.sync(() => received().length),
           (count) => count === 4,
         )
 
@@ -80,14 +81,15 @@ describe("--realtime-workers on the embedded default", () => {
         )
         const stream = "comments:stream:s"
         for (const { ws } of people) ws.send(JSON.stringify(["2", "2", stream, "phx_join", {}]))
-        const viewers = () => people.map(({ heard }) => heard.findLast((frame) => frame.includes('"viewer_count"')))
+        const viewers = () =>
+          people.map(({ received }) => received.findLast((frame) => frame.includes('"viewer_count"')))
         yield* retryUntil(
           Effect.sync(() => viewers().filter((frame) => frame?.includes('"count":2') === true).length),
           (count) => count === 2,
         )
         yield* retryUntil(
-          Effect.sync(() => people.map(({ heard }) => heard.join(" "))),
-          (all) => all.every((heard) => names.every((name) => heard.includes(`"${name}":{"metas"`))),
+          Effect.sync(() => people.map(({ received }) => received.join(" "))),
+          (all) => all.every((received) => names.every((name) => received.includes(`"${name}":{"metas"`))),
         )
         const [victim] = childPids(program.child.pid ?? 0)
         process.kill(victim ?? 0, "SIGKILL")
@@ -97,8 +99,8 @@ describe("--realtime-workers on the embedded default", () => {
           (found) => found !== undefined && people.some(({ ws }) => ws.readyState !== WebSocket.OPEN),
         )
         const isGone = () =>
-          left?.heard.some((frame) => frame.includes('"leaves":{"')) === true &&
-          left.heard.findLast((frame) => frame.includes('"viewer_count"'))?.includes('"count":1') === true
+          left?.received.some((frame) => frame.includes('"leaves":{"')) === true &&
+          left.received.findLast((frame) => frame.includes('"viewer_count"'))?.includes('"count":1') === true
         yield* retryUntil(Effect.sync(isGone), (gone) => gone)
         // Without an announcement the other nodes detect a dead node only after 15 s.
         assert.isBelow(performance.now() - killedAt, 8_000)

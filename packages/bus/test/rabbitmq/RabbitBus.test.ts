@@ -461,13 +461,13 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
     Effect.gen(function* () {
       const { port, tlsPort } = yield* running
       const url = (yield* newUrl).replace("amqp://", "amqps://").replace(`127.0.0.1:${port}`, `localhost:${tlsPort}`)
-      const heard = yield* Effect.gen(function* () {
+      const received = yield* Effect.gen(function* () {
         const bus = yield* EventBus
         const { next } = yield* consume(bus)
         yield* send(bus, "secret")
         return (yield* next).id
       }).pipe(Effect.scoped, Effect.provide(RabbitBus.layer({ servers: [url], ca, maxBytes, newQueueDelay: 0 })))
-      assert.strictEqual(heard, "secret")
+      assert.strictEqual(received, "secret")
       const untrusting = yield* Effect.flip(
         Effect.provide(
           Effect.flatMap(EventBus, (bus) => bus.publish({ address: from, id: "x", body: new Uint8Array() })),
@@ -497,10 +497,10 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
           }),
         )
         const gaps: Array<number> = []
-        const heard: Array<string> = []
+        const received: Array<string> = []
         yield* bus.subscribe(
           Address.ephemeral("room"),
-          ({ body }) => void heard.push(new TextDecoder().decode(body)),
+          ({ body }) => void received.push(new TextDecoder().decode(body)),
           () => void gaps.push(1),
         )
         yield* send(bus, "patient")
@@ -526,7 +526,7 @@ describe.skipIf(program.missing)("on a real RabbitMQ", () => {
         assert.deepStrictEqual([...later].sort(), ["after", "late", "patient"])
         yield* bus
           .broadcast(Address.ephemeral("room"), new TextEncoder().encode("hello"))
-          .pipe(Effect.repeat({ until: () => heard.length > 0 }), Effect.timeout("20 seconds"))
+          .pipe(Effect.repeat({ until: () => received.length > 0 }), Effect.timeout("20 seconds"))
         assert.isNotEmpty(gaps)
       }).pipe(Effect.scoped, Effect.provide(RabbitBus.layer({ servers: [url], maxBytes })))
     }).pipe(quiet),

@@ -48,7 +48,7 @@ it.live.skipIf(Programs.requireProgram("rabbitmq-server").missing)(
       yield* Effect.all(four, { concurrency: "unbounded" })
       // The broker would refuse this with any other number.
       yield* numbered(1)
-      yield* publish("kept")
+      yield* publish("retained")
 
       // As a version before there were numbers left it.
       yield* ask((open) => open.queueDelete({ queue }))

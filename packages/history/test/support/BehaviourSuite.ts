@@ -24,7 +24,7 @@ const fresh = Effect.sync(() => `chat:room:${randomUUID()}`)
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (body: Uint8Array) => new TextDecoder().decode(body)
 
-const kept = (appended: AppendResult) => {
+const retained = (appended: AppendResult) => {
   if (appended._tag === "Removed") throw new Error("it was removed")
   return appended
 }
@@ -32,7 +32,7 @@ const kept = (appended: AppendResult) => {
 export const behaviourSuite = (name: string, history: Layer.Layer<History, unknown>, traits: AdapterTraits) =>
   layer(history, { excludeTestServices: traits.clock === "real", timeout: "30 seconds" })(name, (it) => {
     const say = Effect.fnUntraced(function* (room: string, id: string, body = id) {
-      return kept(yield* (yield* History).append(room, id, bytes(body)))
+      return retained(yield* (yield* History).append(room, id, bytes(body)))
     })
     const fill = (room: string, from: number, to: number) =>
       Effect.forEach(
@@ -77,11 +77,11 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
       Effect.gen(function* () {
         const [room, other] = [yield* fresh, yield* fresh]
         yield* say(room, "before")
-        const heard = yield* Queue.unbounded<AppendNotification>()
+        const received = yield* Queue.unbounded<AppendNotification>()
         const { subscribe } = yield* History
         yield* subscribe(
           room,
-          (added) => Queue.offerUnsafe(heard, added),
+          (added) => Queue.offerUnsafe(received, added),
           () => {},
         )
         const long = "x".repeat(20_000)
@@ -89,7 +89,7 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         yield* say(room, "m0", "é日🎬")
         yield* say(room, "m0", "again")
         yield* say(room, "m1", long)
-        const [first, second] = yield* Queue.takeN(heard, 2)
+        const [first, second] = yield* Queue.takeN(received, 2)
         assert.deepStrictEqual(
           [first, second].map((added) => [added?.item.id, added === undefined ? "" : text(added.item.body)]),
           [
@@ -103,26 +103,26 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         yield* Effect.scoped(
           subscribe(
             fromTheStart,
-            (added) => Queue.offerUnsafe(heard, added),
+            (added) => Queue.offerUnsafe(received, added),
             () => {},
           ),
         )
         yield* say(fromTheStart, "unheard")
         yield* subscribe(
           other,
-          (added) => Queue.offerUnsafe(heard, added),
+          (added) => Queue.offerUnsafe(received, added),
           () => {},
         )
         yield* say(other, "m2")
-        assert.strictEqual((yield* Queue.take(heard)).item.id, "m2")
+        assert.strictEqual((yield* Queue.take(received)).item.id, "m2")
         const empty = yield* fresh
         yield* subscribe(
           empty,
-          (added) => Queue.offerUnsafe(heard, added),
+          (added) => Queue.offerUnsafe(received, added),
           () => {},
         )
         yield* say(empty, "first")
-        assert.strictEqual((yield* Queue.take(heard)).previousSeq, 0)
+        assert.strictEqual((yield* Queue.take(received)).previousSeq, 0)
       }),
     )
 
@@ -383,17 +383,17 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
       Effect.gen(function* () {
         const names = ["auth0|7", "auth0=7c7", "ada@example.com", "a.b", "a.*", "a.>", "a/b", "日本".repeat(64), "é"]
         const rooms = names.map((name) => `user:${randomUUID()}:${name}`)
-        const heard = yield* Queue.unbounded<string>()
+        const received = yield* Queue.unbounded<string>()
         for (const room of rooms) {
           const { subscribe } = yield* History
           yield* subscribe(
             room,
-            ({ item }) => Queue.offerUnsafe(heard, `${room} ${item.id}`),
+            ({ item }) => Queue.offerUnsafe(received, `${room} ${item.id}`),
             () => {},
           )
           yield* say(room, "m0")
           yield* say(room, "m0")
-          assert.strictEqual(yield* Queue.take(heard), `${room} m0`)
+          assert.strictEqual(yield* Queue.take(received), `${room} m0`)
         }
         for (const room of rooms) assert.deepStrictEqual((yield* read(room)).ids, ["m0"])
         assert.isTrue(yield* (yield* History).remove(rooms[0] ?? "", "m0"))

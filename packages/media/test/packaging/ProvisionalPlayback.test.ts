@@ -75,13 +75,13 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Playback during the encode
             const { processUpload } = yield* UploadPipeline
             const { page, path } = yield* opened(folder, "growing")
 
-            const told = yield* Deferred.make<string>()
+            const reported = yield* Deferred.make<string>()
             const making = yield* Effect.forkChild(
               processUpload(uploaded("growing", path), { fencingToken: 1 }, undefined, ({ payload }) =>
-                Effect.asVoid(Deferred.succeed(told, prefixOf(payload))),
+                Effect.asVoid(Deferred.succeed(reported, prefixOf(payload))),
               ),
             )
-            const prefix = yield* Deferred.await(told)
+            const prefix = yield* Deferred.await(reported)
             yield* Effect.promise(() => page.evaluate(begin(`${prefix}master.m3u8`)))
             const at = yield* Effect.promise(() => page.evaluate(until("video.currentTime > 0.5")))
             assert.isBelow(Number(at), 4)
@@ -114,9 +114,11 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Playback during the encode
             const begun = yield* media.processUpload(uploaded("film", path), { fencingToken: 1 })
             if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
             const { version } = begun
-            const told = yield* Deferred.make<string>()
+            const reported = yield* Deferred.make<string>()
             const publishPlayable: PublishPlayable = ({ payload }) =>
-              Effect.asVoid(Deferred.succeed(told, payload.playback_urls.hls.slice("http://cdn.invalid/media/".length)))
+              Effect.asVoid(
+                Deferred.succeed(reported, payload.playback_urls.hls.slice("http://cdn.invalid/media/".length)),
+              )
             const make = (chunk: string) =>
               media.encodeChunk({
                 mediaId: "film",
@@ -128,7 +130,7 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Playback during the encode
               })
             yield* make("0")
             const sound = yield* Effect.forkChild(make("audio"))
-            const master = yield* Deferred.await(told)
+            const master = yield* Deferred.await(reported)
             assert.isUndefined(sound.pollUnsafe())
             yield* Effect.promise(() => page.evaluate(begin(master, 2)))
             yield* Effect.promise(() => page.evaluate(until("video.currentTime > 0.5")))

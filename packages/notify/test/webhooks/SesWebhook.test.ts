@@ -45,8 +45,8 @@ describe("SES's webhook", () => {
         "1",
       )
       assert.strictEqual(yield* call(path, { headers, body: delivered }), 204)
-      const told = yield* awaitEvent(events, "notification.delivered")
-      assert.deepNestedInclude(told.payload, {
+      const reported = yield* awaitEvent(events, "notification.delivered")
+      assert.deepNestedInclude(reported.payload, {
         delivered_at: "2026-01-31T12:00:01.000Z",
         "deliveries[0].provider": "ses",
       })

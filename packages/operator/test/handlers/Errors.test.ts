@@ -59,9 +59,9 @@ const cases: ReadonlyArray<readonly [PortError, object]> = [
 ]
 
 describe("failures inside the server", () => {
-  for (const [given, told] of cases) {
+  for (const [given, reported] of cases) {
     it.effect(`${given._tag} becomes an error of the API`, () =>
-      Effect.map(Effect.flip(mapErrors(Effect.fail(given))), (failure) => assert.deepInclude(failure, told)),
+      Effect.map(Effect.flip(mapErrors(Effect.fail(given))), (failure) => assert.deepInclude(failure, reported)),
     )
   }
 

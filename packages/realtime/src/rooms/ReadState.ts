@@ -116,12 +116,12 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
               merged[topic] = { seq, at }
               isChanged = true
             }
-            const kept = Object.entries(merged)
+            const retained = Object.entries(merged)
               .sort(([, a], [, b]) => b.at - a.at)
               .slice(0, maxRooms)
             return Effect.succeed([
               undefined,
-              isChanged ? Option.some({ rooms: Object.fromEntries(kept) }) : Option.none(),
+              isChanged ? Option.some({ rooms: Object.fromEntries(retained) }) : Option.none(),
             ])
           }),
         )

@@ -101,12 +101,12 @@ describe("media:{media_id}", () => {
 
       yield* say(server, "media.failed", "php-backend", failed)
       yield* bus.publish({ address: Address.event("media.failed"), id: "garbage", body: Buffer.from("garbage") })
-      yield* say(server, "media.failed", "media", { ...failed, hint: "kept" }, { request_id: "r1" })
-      const payload = { ...failed, hint: "kept", request_id: "r1" }
+      yield* say(server, "media.failed", "media", { ...failed, hint: "retained" }, { request_id: "r1" })
+      const payload = { ...failed, hint: "retained", request_id: "r1" }
       assert.deepStrictEqual(yield* watcher.next, [null, null, "media:m1", "media_failed", payload])
-      const [, , , event, kept] = yield* owner.next
-      assert.isAbove(Number(kept["seq"]), 0)
-      assert.deepStrictEqual([event, kept], ["media_failed", { ...payload, seq: kept["seq"] }])
+      const [, , , event, retained] = yield* owner.next
+      assert.isAbove(Number(retained["seq"]), 0)
+      assert.deepStrictEqual([event, retained], ["media_failed", { ...payload, seq: retained["seq"] }])
 
       const deleted = { media_id: "m1", user_id: "owner", deleted_at: now }
       yield* keep(server, { ...state("failed"), deleted_at: now })

@@ -62,12 +62,12 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("NatsState", () 
       Effect.gen(function* () {
         const { get, put, setup } = yield* KeyValue
         yield* setup([bucket])
-        yield* put(bucket, "a", "kept")
+        yield* put(bucket, "a", "retained")
         const [line] = yield* setup([{ ...bucket, maxAge: Duration.hours(2) }])
         assert.include(line ?? "", "changed")
         const [again] = yield* setup([{ ...bucket, maxAge: Duration.hours(2) }])
         assert.notInclude(again ?? "", "changed")
-        assert.strictEqual(Option.getOrThrow(yield* get(bucket, "a")).value, "kept")
+        assert.strictEqual(Option.getOrThrow(yield* get(bucket, "a")).value, "retained")
       }),
     ),
   )
@@ -89,7 +89,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("NatsState", () 
       Effect.gen(function* () {
         const { get, put, setup } = yield* KeyValue
         yield* setup([bucket])
-        yield* put(bucket, "a", "kept")
+        yield* put(bucket, "a", "retained")
         const server = yield* NatsServer.NatsServer
         yield* server.kill
         const fault = yield* Effect.flip(get(bucket, "a"))
@@ -98,7 +98,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("NatsState", () 
         const found = yield* get(bucket, "a").pipe(
           Effect.retry({ times: 200, schedule: Schedule.spaced("100 millis") }),
         )
-        assert.strictEqual(Option.getOrThrow(found).value, "kept")
+        assert.strictEqual(Option.getOrThrow(found).value, "retained")
       }),
     ),
   )

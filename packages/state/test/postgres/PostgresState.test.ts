@@ -137,7 +137,7 @@ describe.skipIf(Programs.requireProgram("postgres").missing)("PostgresState", ()
         yield* Effect.gen(function* () {
           const { get, put, setup } = yield* KeyValue
           yield* setup([bucket])
-          yield* put(bucket, "a", "kept")
+          yield* put(bucket, "a", "retained")
           yield* server.kill
           const before = Date.now()
           const fault = yield* Effect.flip(get(bucket, "a"))
@@ -147,7 +147,7 @@ describe.skipIf(Programs.requireProgram("postgres").missing)("PostgresState", ()
           const found = yield* get(bucket, "a").pipe(
             Effect.retry({ times: 100, schedule: Schedule.spaced("100 millis") }),
           )
-          assert.strictEqual(Option.getOrThrow(found).value, "kept")
+          assert.strictEqual(Option.getOrThrow(found).value, "retained")
         }).pipe(Effect.provide(on(url)))
       }),
     )

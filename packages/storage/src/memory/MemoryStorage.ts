@@ -35,8 +35,8 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
       const find = (ref: ObjectRef) =>
         Effect.gen(function* () {
           yield* check(ref)
-          const kept = (yield* objectsOf(ref.bucket)).get(ref.key)
-          return kept ?? (yield* new NotFound({ resource: "object", id: toUrl(ref) }))
+          const retained = (yield* objectsOf(ref.bucket)).get(ref.key)
+          return retained ?? (yield* new NotFound({ resource: "object", id: toUrl(ref) }))
         })
 
       const objects: Omit<ObjectStorage["Service"], keyof ReturnType<typeof emulatedMultipart>> = {

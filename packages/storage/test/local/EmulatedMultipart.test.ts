@@ -33,7 +33,7 @@ describe("unfinished uploads in the local folder", () => {
           yield* store.setup("media")
           const begin = (key: string) =>
             store.createMultipartUpload({ bucket: "media", key }, { contentType: "video/mp4" })
-          yield* store.put<never, never>({ bucket: "media", key: "kept.mp4" }, new Uint8Array(3), {
+          yield* store.put<never, never>({ bucket: "media", key: "retained.mp4" }, new Uint8Array(3), {
             contentType: "video/mp4",
           })
           return [yield* begin("old.mp4"), yield* begin("new.mp4")] as const
@@ -55,7 +55,7 @@ describe("unfinished uploads in the local folder", () => {
         Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 200 }),
       )
       assert.isTrue(left.some((file) => file.includes(fresh)))
-      assert.isTrue(left.some((file) => file.endsWith("kept.mp4")))
+      assert.isTrue(left.some((file) => file.endsWith("retained.mp4")))
       assert.lengthOf(left, 2)
     }).pipe(Effect.scoped),
   )

@@ -49,9 +49,9 @@ const storeOf = (name: string, entries: Array<string>): ErasureStore => {
       Effect.suspend(() => {
         if (++calls === 1)
           return Effect.fail(new TransientError({ dependency: name, code: "unavailable", message: "it is away" }))
-        const kept = entries.filter((user) => user !== userId)
-        const removed = entries.length - kept.length
-        entries.splice(0, entries.length, ...kept)
+        const retained = entries.filter((user) => user !== userId)
+        const removed = entries.length - retained.length
+        entries.splice(0, entries.length, ...retained)
         return Effect.succeed(removed)
       }),
   }

@@ -9,9 +9,9 @@ import { type BehaviourTests, bytes, ready, send, text } from "./Harness.ts"
 export const subscribingBehaviour = ({ test, testShared }: BehaviourTests): void => {
   test("live messages reach who listens now, by topic, one token or all that follow", (bus) =>
     Effect.gen(function* () {
-      const heard: Array<string> = []
+      const received: Array<string> = []
       const hear = (as: string) => (message: ReceivedMessage) =>
-        void heard.push(`${as} ${message.subject} ${text(message.body)} ${message.headers["h"] ?? ""}`)
+        void received.push(`${as} ${message.subject} ${text(message.body)} ${message.headers["h"] ?? ""}`)
       yield* bus.broadcast(Address.ephemeral("room.1"), bytes("before"))
       const scope = yield* Scope.make()
       yield* bus.subscribe(Address.ephemeral("room.1"), hear("exact"))
@@ -20,8 +20,8 @@ export const subscribingBehaviour = ({ test, testShared }: BehaviourTests): void
       yield* bus.broadcast(Address.ephemeral("room.1"), bytes("a"), { h: "v" })
       yield* bus.broadcast(Address.ephemeral("room.2"), bytes("b"))
       yield* bus.broadcast(Address.ephemeral("room.2.x"), bytes("c"))
-      yield* eventually(Effect.sync(() => heard.length >= 6))
-      assert.deepStrictEqual(heard.sort(), [
+      yield* eventually(Effect.sync(() => received.length >= 6))
+      assert.deepStrictEqual(received.sort(), [
         "all armoricore-live.room.1 a v",
         "all armoricore-live.room.2 b ",
         "all armoricore-live.room.2.x c ",
@@ -31,61 +31,61 @@ export const subscribingBehaviour = ({ test, testShared }: BehaviourTests): void
       ])
       yield* Scope.close(scope, Exit.void)
       yield* bus.broadcast(Address.ephemeral("room.1"), bytes("d"))
-      yield* eventually(Effect.sync(() => heard.length >= 8))
+      yield* eventually(Effect.sync(() => received.length >= 8))
       assert.lengthOf(
-        heard.filter((line) => line.startsWith("all")),
+        received.filter((line) => line.startsWith("all")),
         3,
       )
     }))
 
   test("delivers thousands of live topics only to their own subscribers", (bus) =>
     Effect.gen(function* () {
-      const heard: Array<string> = []
+      const received: Array<string> = []
       const topics = Array.from({ length: 2_100 }, (_, index) => `room.many:${index}`)
-      const hear = (topic: string) => bus.subscribe(Address.ephemeral(topic), () => void heard.push(topic))
+      const hear = (topic: string) => bus.subscribe(Address.ephemeral(topic), () => void received.push(topic))
       yield* Effect.forEach(topics, hear, { concurrency: 64, discard: true })
       const scope = yield* Scope.make()
       yield* hear("room.many:7").pipe(Scope.provide(scope))
       for (const index of [7, 77, 2_099]) yield* bus.broadcast(Address.ephemeral(`room.many:${index}`), bytes("x"))
-      yield* eventually(Effect.sync(() => heard.length >= 4))
-      assert.deepStrictEqual(heard.sort(), ["room.many:2099", "room.many:7", "room.many:7", "room.many:77"])
+      yield* eventually(Effect.sync(() => received.length >= 4))
+      assert.deepStrictEqual(received.sort(), ["room.many:2099", "room.many:7", "room.many:7", "room.many:77"])
       yield* Scope.close(scope, Exit.void)
       yield* bus.broadcast(Address.ephemeral("room.many:7"), bytes("x"))
       yield* bus.broadcast(Address.ephemeral("room.many:8"), bytes("x"))
-      yield* eventually(Effect.sync(() => heard.includes("room.many:8")))
-      assert.lengthOf(heard, 6)
+      yield* eventually(Effect.sync(() => received.includes("room.many:8")))
+      assert.lengthOf(received, 6)
     }))
 
   test("delivers each event once to a subscriber, with its id, and survives a subscriber that throws", (bus) =>
     Effect.gen(function* () {
-      const heard: Array<string> = []
+      const received: Array<string> = []
       yield* bus.subscribe("all-events", () => {
         throw new Error("thrown on purpose")
       })
-      yield* bus.subscribe(ready, (message) => void heard.push(`${message.id} ${text(message.body)}`))
-      yield* bus.subscribe("all-events", (message) => void heard.push(`all ${message.id}`))
+      yield* bus.subscribe(ready, (message) => void received.push(`${message.id} ${text(message.body)}`))
+      yield* bus.subscribe("all-events", (message) => void received.push(`all ${message.id}`))
       yield* send(bus, "x", ready, "e1")
       yield* send(bus, "x", ready, "e1")
       yield* send(bus, "y", Address.event("media.failed"), "e2")
-      yield* eventually(Effect.sync(() => heard.includes("all e2")))
+      yield* eventually(Effect.sync(() => received.includes("all e2")))
       // Order between listeners is free, order within one is not.
       assert.deepStrictEqual(
-        heard.filter((line) => line.startsWith("all")),
-        [...heard.filter((line) => line === "all e1"), "all e2"],
+        received.filter((line) => line.startsWith("all")),
+        [...received.filter((line) => line === "all e1"), "all e2"],
       )
-      assert.include(heard, "e1 x")
-      assert.notInclude(heard, "e2 y")
+      assert.include(received, "e1 x")
+      assert.notInclude(received, "e2 y")
     }))
 
   testShared("events and live messages reach the other process", (first, second) =>
     Effect.gen(function* () {
-      const heard: Array<string> = []
-      yield* second.bus.subscribe(Address.ephemeral("room.>"), ({ body }) => void heard.push(text(body)))
-      yield* second.bus.subscribe(ready, ({ body }) => void heard.push(text(body)))
+      const received: Array<string> = []
+      yield* second.bus.subscribe(Address.ephemeral("room.>"), ({ body }) => void received.push(text(body)))
+      yield* second.bus.subscribe(ready, ({ body }) => void received.push(text(body)))
       yield* first.bus.broadcast(Address.ephemeral("room.a.b"), bytes("live"))
       yield* send(first.bus, "event")
-      yield* eventually(Effect.sync(() => heard.length === 2))
-      assert.deepStrictEqual(heard.sort(), ["event", "live"])
+      yield* eventually(Effect.sync(() => received.length === 2))
+      assert.deepStrictEqual(received.sort(), ["event", "live"])
     }),
   )
 }

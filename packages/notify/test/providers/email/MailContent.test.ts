@@ -129,9 +129,9 @@ describe("content", () => {
       const failure = Effect.fnUntraced(function* (payload: object) {
         const events = yield* recordEvents
         const state = yield* awaitFinal(yield* publish(requestEvent(payload)))
-        const told = yield* awaitEvent(events, "notification.failed")
+        const reported = yield* awaitEvent(events, "notification.failed")
         assert.strictEqual(state?.status, "failed")
-        return (told.payload["error"] as { code: string; message: string }).code
+        return (reported.payload["error"] as { code: string; message: string }).code
       })
       const email = { notification_type: "email" }
       assert.strictEqual(yield* failure({ ...email }), "no_recipient")

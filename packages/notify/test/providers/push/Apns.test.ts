@@ -110,9 +110,9 @@ describe("APNs", () => {
       yield* outcome(token(1))
       const events = yield* recordEvents
       for (const reason of dead) yield* outcome(fake.tokenFor(reason as keyof typeof reasons))
-      const told = events.filter(({ event_type }) => event_type === "device.token_invalid")
+      const reported = events.filter(({ event_type }) => event_type === "device.token_invalid")
       assert.deepStrictEqual(
-        told.map(({ payload }) => [payload["reason"], payload["platform"], payload["invalid_since"]]),
+        reported.map(({ payload }) => [payload["reason"], payload["platform"], payload["invalid_since"]]),
         [
           ["bad_device_token", "ios", undefined],
           ["expired_token", "ios", "2023-11-14T22:13:20.000Z"],

@@ -30,14 +30,14 @@ export const jobBehaviour = (test: OperatorTest): void => {
         updated_at: "2026-01-01T00:00:00.000Z",
       } as const
       yield* states.put("m1", state)
-      const heard: Array<string> = []
+      const arrivals: Array<string> = []
       const bus = yield* EventBus
       yield* Effect.forEach(["control", "retry"], (kind) =>
         bus.consume(
           { name: `test-${kind}`, from: { channel: "work", service: "media", kind }, concurrency: 1 },
           ({ body }) =>
             Effect.sync(() => {
-              heard.push(`${kind} ${JSON.stringify(JSON.parse(new TextDecoder().decode(body)).payload)}`)
+              arrivals.push(`${kind} ${JSON.stringify(JSON.parse(new TextDecoder().decode(body)).payload)}`)
               return { _tag: "Ack" }
             }),
         ),
@@ -71,10 +71,10 @@ export const jobBehaviour = (test: OperatorTest): void => {
       assert.deepInclude(yield* Effect.flip(op(client.CancelJob({ media_id: "m1" }))), { code: "not_processing" })
       yield* op(client.RetryJob({ media_id: "m1" }))
       yield* eventually(
-        Effect.sync(() => heard),
+        Effect.sync(() => arrivals),
         ({ length }) => length === 2,
       )
-      assert.deepStrictEqual(heard, [
+      assert.deepStrictEqual(arrivals, [
         'control {"action":"cancel","media_id":"m1"}',
         'retry {"media_id":"m1","user_id":"ada"}',
       ])
@@ -154,20 +154,20 @@ export const jobBehaviour = (test: OperatorTest): void => {
       assert.deepInclude(yield* Effect.flip(op(client.RetryJob(about))), { code: "not_failed" })
       yield* states.put("m1", { ...state, status: "failed", failed: { code: "cancelled", message: "ended" } })
       yield* eventually(op(client.GetJob(about)), ({ status }) => status === "failed")
-      const heard: Array<string> = []
+      const arrivals: Array<string> = []
       yield* bus.consume({ name: "test-again", from: work("ai", "retry"), concurrency: 1 }, ({ body, id }) =>
         Effect.sync(() => {
-          heard.push(`${id} ${JSON.stringify(JSON.parse(new TextDecoder().decode(body)).payload)}`)
+          arrivals.push(`${id} ${JSON.stringify(JSON.parse(new TextDecoder().decode(body)).payload)}`)
           return { _tag: "Ack" }
         }),
       )
       yield* op(client.RetryJob(about))
       const again = yield* eventually(op(client.ListJobs({ query: "m1" })), ([one]) => one?.stage === "queued")
       yield* eventually(
-        Effect.sync(() => heard),
+        Effect.sync(() => arrivals),
         ({ length }) => length === 1,
       )
-      assert.deepStrictEqual(heard, [`${again[0]?.event_id} {"media_id":"m1","user_id":"ada"}`])
+      assert.deepStrictEqual(arrivals, [`${again[0]?.event_id} {"media_id":"m1","user_id":"ada"}`])
       yield* states.put("m1", { ...state, source_event_id: again[0]?.event_id ?? "", percent: 10 })
       yield* eventually(op(client.ListJobs({ query: "m1" })), ([one]) => one?.percent === 10)
 

@@ -31,13 +31,13 @@ export const reviewBehaviour = (test: OperatorTest): void => {
           action: "review",
         },
       })
-      const told: Array<unknown> = []
+      const reported: Array<unknown> = []
       const bus = yield* EventBus
       yield* publish(flag("c1"))
       yield* publish(flag("c2"))
       const pending = yield* eventually(op(client.ListReviews({ status: "pending" })), ({ length }) => length === 2)
       yield* bus.subscribe(event("moderation.flagged"), ({ body }) => {
-        told.push(JSON.parse(new TextDecoder().decode(body)).payload)
+        reported.push(JSON.parse(new TextDecoder().decode(body)).payload)
       })
       const one = pending.find(({ message_id }) => message_id === "c1")
       assert.deepInclude(one, { conversation_id: "tea", user_id: "ada", content: "is this rude?", reasons: ["word"] })
@@ -47,10 +47,10 @@ export const reviewBehaviour = (test: OperatorTest): void => {
         code: "too_late",
       })
       yield* eventually(
-        Effect.sync(() => told),
+        Effect.sync(() => reported),
         ({ length }) => length === 1,
       )
-      assert.deepInclude(told[0], { action: "remove", reasons: ["word"] })
+      assert.deepInclude(reported[0], { action: "remove", reasons: ["word"] })
       const decided = yield* op(client.ListReviews({}))
       assert.deepStrictEqual(
         decided.map(({ decided_by, message_id, status }) => [message_id, status, decided_by]).sort(),

@@ -90,8 +90,8 @@ export const viewBehaviour = (test: OperatorTest): void => {
       ])
       assert.strictEqual(user.sockets[0]?.socket_id, "s1")
       assert.strictEqual(user.jobs.length, 2)
-      const nobody = yield* op(client.GetUser({ user_id: "bob" }))
-      assert.deepStrictEqual([nobody.sockets, nobody.jobs, nobody.events], [[], [], []])
+      const absent = yield* op(client.GetUser({ user_id: "bob" }))
+      assert.deepStrictEqual([absent.sockets, absent.jobs, absent.events], [[], [], []])
     }))
 
   test("streams events of chosen types from now on, and log lines while a client watches", (client) =>
@@ -161,8 +161,8 @@ export const viewBehaviour = (test: OperatorTest): void => {
       })
       assert.deepStrictEqual((yield* op(client.ListSockets({ user_id: "bob" }))).sockets, [])
       assert.strictEqual((yield* op(client.SetLogLevel({ level: "debug" }))).nodes.length, 1)
-      const nobody = yield* Effect.flip(op(client.SetLogLevel({ level: "debug", node: "elsewhere" })))
-      assert.deepInclude(nobody, { code: "not_found" })
+      const absent = yield* Effect.flip(op(client.SetLogLevel({ level: "debug", node: "elsewhere" })))
+      assert.deepInclude(absent, { code: "not_found" })
       assert.deepInclude(yield* Effect.flip(op(client.Kick({ reason: "" }))), { code: "invalid" })
     }))
 }

@@ -40,8 +40,8 @@ export const writingBehaviour = (it: StorageTests, traits: AdapterTraits): void 
   it.effect("leaves what was there when a write fails or is interrupted", () =>
     Effect.gen(function* () {
       const store = yield* ObjectStorage
-      const ref = yield* fresh("kept")
-      yield* putText(ref, "kept")
+      const ref = yield* fresh("retained")
+      yield* putText(ref, "retained")
       const half = Stream.succeed(new Uint8Array(9 * 1024 * 1024))
       const failing = Stream.concat(half, Stream.fail("broken" as const))
       assert.strictEqual(yield* Effect.flip(store.put(ref, failing, { contentType: "a/b" })), "broken")
@@ -50,7 +50,7 @@ export const writingBehaviour = (it: StorageTests, traits: AdapterTraits): void 
       const writer = yield* Effect.forkChild(store.put(ref, Stream.concat(half, waiting), { contentType: "a/b" }))
       yield* Deferred.await(halfway)
       yield* Fiber.interrupt(writer)
-      assert.strictEqual(yield* read(ref), "kept")
+      assert.strictEqual(yield* read(ref), "retained")
     }),
   )
 
