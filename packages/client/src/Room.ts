@@ -77,19 +77,22 @@ const finalReasons = new Set(["unauthorized", "unmatched topic", "invalid_payloa
 /** Errors after which the same message may succeed. */
 const temporaryReasons = new Set(["timeout", "unavailable", "rate_limit", "unmatched topic"])
 
+/** The state before the reply to the join. */
+export const initialRoomState: RoomState = {
+  status: "joining",
+  messages: [],
+  hasOlder: false,
+  typing: [],
+  present: [],
+  presentCount: 0,
+  readBy: {},
+  unread: 0,
+}
+
 export const openRoom = (socket: SocketLike, topic: RoomTopic, options: RoomOptions = {}): Room => {
   const { last = 50, presence = false, userId } = options
   const messages = new RoomMessages()
-  const store = new WritableStore<RoomState>({
-    status: "joining",
-    messages: [],
-    hasOlder: false,
-    typing: [],
-    present: [],
-    presentCount: 0,
-    readBy: {},
-    unread: 0,
-  })
+  const store = new WritableStore<RoomState>(initialRoomState)
   const typed = channel(socket, topic, { last, ...(presence ? { presence } : {}) })
   const { raw } = typed
   const push = <A = Record<string, unknown>>(event: string, payload: object) => request<A>(raw.push(event, payload))

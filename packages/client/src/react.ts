@@ -12,7 +12,7 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react"
 import { type Media, type MediaState, watchMedia } from "./Media.ts"
 import { openPresence, type PresenceRoom, type PresenceState, type PresenceStatus } from "./PresenceRoom.ts"
-import { openRoom, type Room, type RoomOptions, type RoomState, type RoomTopic } from "./Room.ts"
+import { initialRoomState, openRoom, type Room, type RoomOptions, type RoomState, type RoomTopic } from "./Room.ts"
 import { shared, type Shared } from "./Shared.ts"
 import type { Store } from "./Store.ts"
 import type { SocketLike } from "./TypedChannel.ts"
@@ -53,17 +53,6 @@ const useShared = <S, A extends Store<S>>(
   return [value, useSyncExternalStore(value?.subscribe ?? never, getState, () => initial)]
 }
 
-const noRoom: RoomState = {
-  status: "joining",
-  messages: [],
-  hasOlder: false,
-  typing: [],
-  present: [],
-  presentCount: 0,
-  readBy: {},
-  unread: 0,
-}
-
 const notJoined = () => Promise.reject({ reason: "unmatched topic" })
 
 const noActions: Omit<Room, keyof Store<RoomState> | "leave"> = {
@@ -81,7 +70,7 @@ export type UseRoom = RoomState & Omit<Room, keyof Store<RoomState> | "leave">
 
 /** A chat room or direct messages. The options of the first component on a topic count. */
 export const useRoom = (socket: SocketLike | undefined, topic: RoomTopic, options: RoomOptions = {}): UseRoom => {
-  const [room, state] = useShared(rooms, socket, topic, (open) => openRoom(open, topic, options), noRoom)
+  const [room, state] = useShared(rooms, socket, topic, (open) => openRoom(open, topic, options), initialRoomState)
   return useMemo(() => ({ ...(room ?? noActions), ...state }), [room, state])
 }
 

@@ -4,25 +4,12 @@ import { directTopic as serverDirectTopic } from "@armoricore/domain/DirectTopic
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { Socket } from "phoenix"
 import { WebSocket } from "ws"
 import { start, type TestServer } from "../../realtime/test/support/TestServer.ts"
-
-const socketOf = Effect.fnUntraced(function* (server: TestServer, user: string, roles: ReadonlyArray<string> = []) {
-  const token = yield* server.token(user, { roles })
-  const socket = new Socket(server.url, {
-    params: { token },
-    transport: WebSocket,
-    reconnectAfterMs: () => 20,
-    rejoinAfterMs: () => 20,
-  })
-  yield* Effect.addFinalizer(() => Effect.sync(() => socket.disconnect()))
-  socket.connect()
-  return socket
-})
+import * as PhoenixSocket from "./support/PhoenixSocket.ts"
 
 const enter = Effect.fnUntraced(function* (server: TestServer, user: string, roles?: ReadonlyArray<string>) {
-  const socket = yield* socketOf(server, user, roles)
+  const socket = yield* PhoenixSocket.connect(server, user, roles)
   const room = openRoom(socket, "chat:room:lobby", { userId: user, presence: true })
   yield* eventually(() => room.state().status === "joined")
   return { room, socket }
@@ -98,7 +85,7 @@ describe("a room", () => {
       const server = yield* start()
       const ann = yield* enter(server, "ann")
       for (let n = 1; n <= 5; n++) yield* run(() => ann.room.send(`${n}`))
-      const socket = yield* socketOf(server, "bob")
+      const socket = yield* PhoenixSocket.connect(server, "bob")
       const room = openRoom(socket, "chat:room:lobby", { last: 2, userId: "bob" })
       yield* eventually(() => room.state().status === "joined")
       assert.deepStrictEqual([contents(room), room.state().hasOlder], [["4", "5"], true])
@@ -152,7 +139,7 @@ describe("a room", () => {
   it.live("that refuses the user is not joined again, and one that removes the user is closed", () =>
     Effect.gen(function* () {
       const server = yield* start({ access: { roomPolicy: "members" } })
-      const socket = yield* socketOf(server, "ann")
+      const socket = yield* PhoenixSocket.connect(server, "ann")
       const room = openRoom(socket, "chat:room:lobby")
       yield* eventually(() => room.state().status === "refused")
       assert.strictEqual(room.state().error?.reason, "unauthorized")
@@ -168,9 +155,9 @@ describe("the other topics", () => {
   it.live("presence has the status of each user, media the state of the upload", () =>
     Effect.gen(function* () {
       const server = yield* start()
-      const socket = yield* socketOf(server, "ann")
+      const socket = yield* PhoenixSocket.connect(server, "ann")
       const presence = openPresence(socket, "lobby")
-      const other = openPresence(yield* socketOf(server, "bob"), "lobby", { status: "away" })
+      const other = openPresence(yield* PhoenixSocket.connect(server, "bob"), "lobby", { status: "away" })
       const people = () =>
         presence
           .state()

@@ -3,27 +3,13 @@ import { channel, isErrorReply } from "@armoricore/client"
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Socket } from "phoenix"
-import { WebSocket } from "ws"
-import { start, type TestServer } from "../../realtime/test/support/TestServer.ts"
-
-const connected = Effect.fnUntraced(function* (server: TestServer, user: string) {
-  const token = yield* server.token(user)
-  const socket = new Socket(server.url, {
-    params: { token },
-    transport: WebSocket,
-    reconnectAfterMs: () => 20,
-    rejoinAfterMs: () => 20,
-  })
-  yield* Effect.addFinalizer(() => Effect.sync(() => socket.disconnect()))
-  socket.connect()
-  return socket
-})
+import { start } from "../../realtime/test/support/TestServer.ts"
+import * as PhoenixSocket from "./support/PhoenixSocket.ts"
 
 describe("the typed client", () => {
   it.live("joins, pushes, receives, gets an error reply and leaves", () =>
     Effect.gen(function* () {
-      const socket = yield* connected(yield* start(), "u1")
+      const socket = yield* PhoenixSocket.connect(yield* start(), "u1")
       const room = channel(socket, "chat:room:42", { last: 20 })
       const received: Array<string> = []
       room.on("new_message", ({ content, seq }) => received.push(`${seq} ${content}`))
@@ -53,14 +39,14 @@ describe("the typed client", () => {
   it.live("receives missed messages after a reconnect, in order and once", () =>
     Effect.gen(function* () {
       const server = yield* start()
-      const socket = yield* connected(server, "u1")
+      const socket = yield* PhoenixSocket.connect(server, "u1")
       const room = channel(socket, "chat:room:7", {})
       const contents: Array<string> = []
       room.onJoin((reply) => reply.messages.forEach(({ content }) => contents.push(content)))
       room.on("new_message", ({ content }) => contents.push(content))
       yield* Effect.promise(() => room.join())
       yield* Effect.promise(() => room.push("new_message", { content: "1" }))
-      const other = channel(yield* connected(server, "u2"), "chat:room:7", { last: 1 })
+      const other = channel(yield* PhoenixSocket.connect(server, "u2"), "chat:room:7", { last: 1 })
       yield* Effect.promise(() => other.join())
       socket.disconnect()
       yield* eventually(() => server.endpoint.size() === 1)
@@ -76,7 +62,7 @@ describe("the typed client", () => {
   it.live("edits, reacts, marks as read, and receives the changes that it missed", () =>
     Effect.gen(function* () {
       const server = yield* start()
-      const socket = yield* connected(server, "u1")
+      const socket = yield* PhoenixSocket.connect(server, "u1")
       const room = channel(socket, "chat:room:8", {})
       const changes: Array<string> = []
       room.on("reactions", ({ counts, id }) => changes.push(`live ${id} ${JSON.stringify(counts)}`))
@@ -89,7 +75,7 @@ describe("the typed client", () => {
       const reply = yield* Effect.promise(() => room.push("react", { id, emoji: "👍" }))
       assert.deepStrictEqual(reply.own, ["👍"])
       yield* eventually(() => changes.length === 1)
-      const other = channel(yield* connected(server, "u2"), "chat:room:8", {})
+      const other = channel(yield* PhoenixSocket.connect(server, "u2"), "chat:room:8", {})
       let announced = 0
       other.on("reactions", () => announced++)
       yield* Effect.promise(() => other.join())
@@ -110,7 +96,7 @@ describe("the typed client", () => {
     Effect.gen(function* () {
       // regression: the rejoin repeated `last: 1` and replayed one message only.
       const server = yield* start()
-      const socket = yield* connected(server, "u1")
+      const socket = yield* PhoenixSocket.connect(server, "u1")
       const room = channel(socket, "chat:room:7", { last: 1 })
       const contents: Array<string> = []
       const recovered: Array<boolean> = []
@@ -121,7 +107,7 @@ describe("the typed client", () => {
       room.on("new_message", ({ content }) => contents.push(content))
       yield* Effect.promise(() => room.join())
       yield* Effect.promise(() => room.push("new_message", { content: "1" }))
-      const other = channel(yield* connected(server, "u2"), "chat:room:7", {})
+      const other = channel(yield* PhoenixSocket.connect(server, "u2"), "chat:room:7", {})
       yield* Effect.promise(() => other.join())
       socket.disconnect()
       yield* eventually(() => server.endpoint.size() === 1)
@@ -142,7 +128,7 @@ describe("the typed client", () => {
     Effect.gen(function* () {
       // regression: a reply had the newest messages only, and the others were lost with `recovered: true`.
       const server = yield* start({ limits: { maxQueuedBytes: 65_536 } })
-      const socket = yield* connected(server, "u1")
+      const socket = yield* PhoenixSocket.connect(server, "u1")
       const room = channel(socket, "chat:room:7", {})
       const contents: Array<string> = []
       let pages = 0
@@ -160,7 +146,7 @@ describe("the typed client", () => {
       room.on("new_message", ({ content }) => live.push(content))
       yield* Effect.promise(() => room.join())
       yield* Effect.promise(() => room.push("new_message", { content: "first" }))
-      const other = channel(yield* connected(server, "u2"), "chat:room:7", {})
+      const other = channel(yield* PhoenixSocket.connect(server, "u2"), "chat:room:7", {})
       yield* Effect.promise(() => other.join())
       socket.disconnect()
       yield* eventually(() => server.endpoint.size() === 1)

@@ -13,26 +13,11 @@ import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { CategoryRules } from "../../src/preferences/PreferenceRules.ts"
 import * as PreferencePage from "../../src/preferences/PreferencePage.ts"
-import { type Message, layer as providerLayer } from "../../src/provider/Provider.ts"
 import { UnsubscribeLinks } from "../../src/unsubscribe/UnsubscribeLinks.ts"
 import { common, fastTimings, notificationState, ports, publishRequest, service } from "../support/NotifyHarness.ts"
+import * as RecordingProvider from "../support/RecordingProvider.ts"
 
-const sent: Array<Message> = []
-const recorder = providerLayer(
-  Effect.sync(() => {
-    sent.length = 0
-    return {
-      name: "recorder",
-      channels: ["fcm", "email"] as const,
-      reports: false,
-      send: (message: Message) =>
-        Effect.sync(() => {
-          sent.push(message)
-          return {}
-        }),
-    }
-  }),
-)
+const { layer: recorder, sent } = RecordingProvider.make()
 const rules = Layer.succeed(CategoryRules, { critical: new Set(["security"]), listed: ["orders"] })
 const notify = service(recorder, {
   rules: Layer.mergeAll(fastTimings, rules, Layer.succeed(ScheduledWorkInterval, Duration.seconds(10))),

@@ -11,29 +11,14 @@ import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { type Message, layer as providerLayer } from "../../src/provider/Provider.ts"
 import * as InApp from "../../src/providers/inapp/InApp.ts"
 import * as WorkflowFiles from "../../src/workflow/WorkflowFiles.ts"
 import { workflowRuns } from "../../src/workflow/WorkflowRun.ts"
 import { WorkflowRegistry } from "../../src/workflow/Workflows.ts"
 import { fastTimings, ports, publishRequest, recordEvents, service } from "../support/NotifyHarness.ts"
+import * as RecordingProvider from "../support/RecordingProvider.ts"
 
-const sent: Array<Message> = []
-const recorder = providerLayer(
-  Effect.sync(() => {
-    sent.length = 0
-    return {
-      name: "recorder",
-      channels: ["fcm", "email"] as const,
-      reports: false,
-      send: (message: Message) =>
-        Effect.sync(() => {
-          sent.push(message)
-          return {}
-        }),
-    }
-  }),
-)
+const { layer: recorder, sent } = RecordingProvider.make()
 
 const workflows = Layer.effect(
   WorkflowRegistry,
