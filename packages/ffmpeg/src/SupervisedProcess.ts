@@ -111,10 +111,12 @@ const lowPriorityScript =
   '{ echo 10 >/proc/self/autogroup; } 2>/dev/null; command -v nice >/dev/null && set -- nice -n 10 "$@"'
 
 /**
+ * `SVT_LOG`: the AV1 encoder prints only errors; its greeting would displace the messages of ffmpeg.
+ *
  * A statically linked ffprobe crashes when it loads the system's character sets to convert the channel names of a broadcast
  * transport stream. Without character sets it leaves the names unconverted.
  */
-const env = { GCONV_PATH: "/nonexistent" }
+const env = { GCONV_PATH: "/nonexistent", SVT_LOG: "1" }
 
 const watchdogScript = `exec 3<&0
 "$@" </dev/null 3<&- & child=$!

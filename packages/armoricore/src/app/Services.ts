@@ -171,6 +171,7 @@ export const mediaOptions = (settings: Settings["Service"]): MediaService.Option
   minFreeDisk: settings.MEDIA_MIN_FREE_DISK,
   ...(settings.MEDIA_MAX_OUTPUT === undefined ? {} : { maxOutputBytes: settings.MEDIA_MAX_OUTPUT }),
   ...(settings.MEDIA_LADDER === undefined ? {} : { ladder: settings.MEDIA_LADDER }),
+  ...(settings.MEDIA_CODECS === undefined ? {} : { codecs: settings.MEDIA_CODECS }),
   ...(settings.MEDIA_MP4 === undefined ? {} : { mp4: settings.MEDIA_MP4 }),
   ...(settings.MEDIA_LOUDNESS === undefined ? {} : { loudness: settings.MEDIA_LOUDNESS }),
   ...(settings.MEDIA_WORK_DIR === undefined ? {} : { scratchDir: settings.MEDIA_WORK_DIR }),

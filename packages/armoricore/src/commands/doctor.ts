@@ -68,9 +68,9 @@ const tokens = Effect.gen(function* () {
 }).pipe(Effect.provide(Adapters.tokens))
 
 const run = Effect.fn("doctor")(function* () {
-  const { FFMPEG_PATH, FFPROBE_PATH, MESSAGE_BUS_URL } = yield* Settings
+  const { FFMPEG_PATH, FFPROBE_PATH, MEDIA_CODECS, MESSAGE_BUS_URL } = yield* Settings
   const programs = yield* FfmpegPrograms.report({
-    encoders: requiredEncoders(),
+    encoders: requiredEncoders(MEDIA_CODECS),
     ...(FFMPEG_PATH === undefined ? {} : { ffmpegPath: FFMPEG_PATH }),
     ...(FFPROBE_PATH === undefined ? {} : { ffprobePath: FFPROBE_PATH }),
   })

@@ -1,5 +1,6 @@
 /** Settings of media processing: renditions, concurrency, input limits and quotas. */
 import * as ChunkWindow from "@armoricore/media/chunked/ChunkWindow"
+import { videoCodecIds, withDefaultCodec } from "@armoricore/media/encode/codecs/Codecs"
 import { Ladder } from "@armoricore/media/encode/Ladder"
 import { defaultShortWorkLimit } from "@armoricore/media/pipeline/WorkClass"
 import { defaultInputLimits } from "@armoricore/media/probe/Probe"
@@ -32,6 +33,14 @@ const mp4Renditions = optional<"all" | ReadonlyArray<string>>((value) => {
     : Result.fail("must be all, or renditions separated by commas such as 720p,360p")
 })
 
+/** Ids of video codecs. The first known codec is always made. */
+const codecs = optional<ReadonlyArray<string>>((value) =>
+  Result.fromNullishOr(
+    withDefaultCodec(value.split(",").map((part) => part.trim().toLowerCase())),
+    () => `must be codecs separated by commas: ${videoCodecIds.join(", ")}`,
+  ),
+)
+
 /** The range of ffmpeg's loudnorm filter. */
 const loudness = optional<number>((value) => {
   const number = Number(value)
@@ -46,6 +55,12 @@ export const media = {
       "renditions as side:kilobits separated by commas; a side stands for a box of 16:9. The largest rendition has the source's own size, unless that exceeds the largest box",
     defaultText: "2160:14000,1440:9000,1080:5000,720:2800,480:1400,360:800",
     example: "1080:5000,720:2800,360:800",
+  }),
+  MEDIA_CODECS: codecs({
+    description:
+      "video codecs of the renditions, separated by commas: h264, hevc, av1. h264 is always made; each further codec adds a rendition of every size and several times the CPU time",
+    defaultText: "h264",
+    example: "h264,hevc",
   }),
   MEDIA_MP4: mp4Renditions({
     description: "renditions that are also made as MP4 files for download, separated by commas; all makes every one",

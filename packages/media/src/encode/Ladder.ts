@@ -64,7 +64,8 @@ export const planRenditions = (
     const width = even(Math.min(Math.round(source.width * scale), maxSide))
     const height = even(Math.min(Math.round(source.height * scale), maxSide))
     const ceiling = Math.min(kilobits, maxKilobits(source, scale))
-    return codecs.map((codec, index): Rendition => ({
+    const fitting = codecs.filter((id, index) => index === 0 || Math.min(width, height) >= videoCodec(id).minSide)
+    return fitting.map((codec, index): Rendition => ({
       name: index === 0 ? name : `${name}-${codec}`,
       codec,
       width,

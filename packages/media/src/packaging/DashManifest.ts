@@ -1,6 +1,6 @@
 /** The DASH manifest (MPD) of a stream. It refers to the same segments as the HLS playlists. */
 import { Array as Arr } from "effect"
-import type { AudioTrack, VideoRendition } from "./MasterPlaylist.ts"
+import { type AudioTrack, codecFamily, type VideoRendition } from "./MasterPlaylist.ts"
 import { averageRate, peakRate, type Segment } from "./MediaPlaylist.ts"
 import { initName, segmentPattern } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
@@ -35,13 +35,18 @@ export const render = ({ seconds, audioTracks, storyboard, renditions }: Manifes
 
 /** Players switch only within an AdaptationSet, and only between renditions of one codec. */
 const byCodec = (renditions: ReadonlyArray<VideoRendition>) =>
-  Object.values(Arr.groupBy(renditions, ({ codec }) => codec.split(".", 1)[0] ?? codec))
+  Object.values(Arr.groupBy(renditions, ({ codec }) => codecFamily(codec)))
 
 /** The first codec has id 0, audio tracks follow from 1. */
 const additionalVideoId = 200
 
-const videoAdaptationSet = (renditions: ReadonlyArray<VideoRendition>, index: number): ReadonlyArray<string> => [
-  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
+const videoAdaptationSet = (
+  renditions: ReadonlyArray<VideoRendition>,
+  index: number,
+  all: ReadonlyArray<unknown>,
+): ReadonlyArray<string> => [
+  // Of the codecs that it decodes, a player takes the one with the fewest bits, which comes last.
+  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}"${all.length > 1 ? ` selectionPriority="${index + 1}"` : ""} contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
   '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
   ...colorDescriptors,
   ...renditions.map(

@@ -63,12 +63,14 @@ export const render = (
   const hasGroup = renditions.length > 0 || audioTracks.length > 1
   if (hasGroup) lines.push(...audioTracks.map(mediaTag))
   const group = main === undefined || !hasGroup ? [] : ['AUDIO="audio"']
+  const scores = scoresOf(renditions)
   for (const rendition of renditions) {
     lines.push(
       `#EXT-X-STREAM-INF:${[
         bandwidthAttributes([rendition, ...highestBitrate(audioTracks)], declaredBandwidth),
         `CODECS="${[rendition.codec, ...(main === undefined ? [] : [main.codec])].join(",")}"`,
         ...videoAttributes(rendition),
+        ...scoreAttribute(scores?.get(rendition)),
         ...group,
       ].join(",")}`,
       `${rendition.name}/${playlistName}`,
@@ -78,6 +80,7 @@ export const render = (
     const attributes = [
       bandwidthAttributes(highestBitrate(audioTracks), declaredBandwidth),
       `CODECS="${main.codec}"`,
+      ...scoreAttribute(scores === undefined ? undefined : 0.5),
       ...group,
     ]
     lines.push(`#EXT-X-STREAM-INF:${attributes.join(",")}`, `${main.name}/${playlistName}`)
@@ -88,6 +91,7 @@ export const render = (
         bandwidthAttributes([{ ...rendition, segments: keyFrames(rendition.segments) }]),
         `CODECS="${rendition.codec}"`,
         `RESOLUTION=${rendition.width}x${rendition.height}`,
+        ...scoreAttribute(scores?.get(rendition)),
         "VIDEO-RANGE=SDR",
         `URI="${rendition.name}/${iFramePlaylistName}"`,
       ].join(",")}`,
@@ -95,6 +99,28 @@ export const render = (
   }
   return `${lines.join("\n")}\n`
 }
+
+/**
+ * With several codecs, players that know SCORE take the largest size, and in it the codec with the fewest bits, which comes
+ * last. Undefined with one codec: the bandwidth decides.
+ */
+const scoresOf = (renditions: ReadonlyArray<VideoRendition>): ReadonlyMap<VideoRendition, number> | undefined => {
+  const families = [...new Set(renditions.map(({ codec }) => codecFamily(codec)))]
+  if (families.length < 2) return undefined
+  const sizes = [...new Set(renditions.map(({ height, width }) => width * height))].sort((a, b) => a - b)
+  return new Map(
+    renditions.map((rendition) => {
+      const size = sizes.indexOf(rendition.width * rendition.height) + 1
+      return [rendition, size + families.indexOf(codecFamily(rendition.codec)) / 10] as const
+    }),
+  )
+}
+
+const scoreAttribute = (score: number | undefined): ReadonlyArray<string> =>
+  score === undefined ? [] : [`SCORE=${score.toFixed(1)}`]
+
+/** `avc1` of `avc1.64001F`. */
+export const codecFamily = (codec: string): string => codec.split(".", 1)[0] ?? codec
 
 /** The peak bits per second of a variant, including its audio. */
 export const bandwidth = (rendition: VideoRendition, audioTracks: ReadonlyArray<AudioTrack>): number =>

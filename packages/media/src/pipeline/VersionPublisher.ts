@@ -90,7 +90,10 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
       ...(stream.storyboard === undefined ? {} : { storyboard_url: yield* urlFor(stream.storyboard) }),
       duration: Math.round(stream.seconds * 1000) / 1000,
       ...(top === undefined ? {} : { width: top.width, height: top.height }),
-      resolutions: stream.renditions.map(({ name }) => name),
+      // Further codecs have the same sizes.
+      resolutions: stream.renditions
+        .filter(({ codec }) => MasterPlaylist.codecFamily(codec) === MasterPlaylist.codecFamily(top?.codec ?? ""))
+        .map(({ name }) => name),
       metadata: {
         ...payload.metadata,
         ...(info.chapters === undefined ? {} : { chapters: info.chapters }),

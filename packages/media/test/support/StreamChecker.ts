@@ -200,6 +200,12 @@ const codecOf = (init: Uint8Array): string => {
       .subarray(avcC + 5, avcC + 8)
       .toString("hex")
       .toUpperCase()}`
+  const hvcC = bytes.indexOf("hvcC", 0, "latin1")
+  // Main profile only: its compatibility flags, reversed, are 6.
+  if (hvcC >= 0)
+    return `hvc1.${(bytes[hvcC + 5] ?? 0) & 31}.6.L${bytes[hvcC + 16]}.${bytes.toString("hex", hvcC + 10, hvcC + 11).toUpperCase()}`
+  const av1C = bytes.indexOf("av1C", 0, "latin1")
+  if (av1C >= 0) return `av01.0.${String((bytes[av1C + 5] ?? 0) & 31).padStart(2, "0")}M.08`
   const esds = bytes.indexOf("esds", 0, "latin1")
   if (esds < 0) return "unknown"
   // DecoderSpecificInfo: tag 5, a length of up to four bytes, then five bits of object type.

@@ -1,10 +1,12 @@
 /** The codecs that uploads can be encoded to. To add one, write its record and list it here. */
 import type { Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { aac } from "./Aac.ts"
+import { av1 } from "./Av1.ts"
 import { h264 } from "./H264.ts"
+import { hevc } from "./Hevc.ts"
 import type { VideoCodec } from "./VideoCodec.ts"
 
-export const videoCodecs: readonly [VideoCodec, ...ReadonlyArray<VideoCodec>] = [h264]
+export const videoCodecs: readonly [VideoCodec, ...ReadonlyArray<VideoCodec>] = [h264, hevc, av1]
 
 /** The codec of every encoded audio track. */
 export const audioCodec = aac
@@ -13,6 +15,10 @@ export const videoCodecIds: ReadonlyArray<string> = videoCodecs.map(({ id }) => 
 
 /** The first listed codec: every player decodes it. */
 export const defaultVideoCodecIds: ReadonlyArray<string> = [videoCodecs[0].id]
+
+/** The first listed codec, which is always made, then the additional ones. Undefined: an id is unknown. */
+export const withDefaultCodec = (ids: ReadonlyArray<string>): ReadonlyArray<string> | undefined =>
+  ids.every((id) => videoCodecIds.includes(id)) ? [...new Set([...defaultVideoCodecIds, ...ids])] : undefined
 
 /** A plan holds only ids of listed codecs: its schema checks them. */
 export const videoCodec = (id: string): VideoCodec => videoCodecs.find((codec) => codec.id === id) ?? videoCodecs[0]

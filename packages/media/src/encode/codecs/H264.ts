@@ -5,6 +5,7 @@ import type { VideoCodec } from "./VideoCodec.ts"
 export const h264: VideoCodec = {
   id: "h264",
   encoder: h264Encoder,
+  minSide: 2,
   maxSide: 16_384,
   costFactor: 1,
   bitrateFactor: 1,

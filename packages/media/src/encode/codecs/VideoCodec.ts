@@ -8,6 +8,8 @@ export interface VideoCodec {
   /** ffprobe's name of the codec. Plans store it, and folders of additional codecs end with it. */
   readonly id: string
   readonly encoder: Encoder
+  /** The shortest side that the encoder accepts. Smaller renditions are made without this codec. */
+  readonly minSide: number
   /** The longest side that the encoder accepts. */
   readonly maxSide: number
   /** CPU time per pixel, relative to H.264. */
