@@ -89,13 +89,17 @@ describe("Dockerfile", () => {
     assert.match(dockerfile, /^USER 1000:1000$/m)
   })
 
-  it("copies the built console into the image", () => {
+  it("copies the built console and the bundle of the client into the image", () => {
     // With all packages, `npm ci` runs the script `prepare`.
     assert.match(dockerfile, /^FROM \S+ AS console$(?:(?!^FROM )[^])*^RUN npm ci (?!.*--omit)/m)
-    const builds = /^node (\S+)$/.exec(document("package.json").get("scripts", "prepare").text())?.[1]
-    assert.include(builds, "packages/operator/", "the image's selection of files has it")
-    assert.isTrue(existsSync(join(root, builds ?? "nothing")), builds)
+    const builds = document("package.json").get("scripts", "prepare").text().split(" && ")
+    assert.deepStrictEqual(
+      builds.map((command) => /^node packages\/(\S+?)\//.exec(command)?.[1]),
+      ["operator", "client"],
+    )
+    for (const command of builds) assert.isTrue(existsSync(join(root, command.slice("node ".length))), command)
     assert.match(dockerfile, /^COPY --from=console \/app\/packages\/operator\/console packages\/operator\/console$/m)
+    assert.match(dockerfile, /^COPY --from=console \/app\/packages\/client\/bundle packages\/client\/bundle$/m)
   })
 })
 

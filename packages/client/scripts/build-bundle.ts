@@ -1,6 +1,6 @@
 /**
- * Builds `bundle/armoricore-client.js`: the client with `phoenix` as one ES module, for pages without a bundler. `npm run
- * build` runs it.
+ * Builds `bundle/armoricore-client.js`: the client with `phoenix` as one ES module, for pages without a bundler, such as
+ * the demo's. `npm ci` runs it in a checkout, and `npm run build` for the package.
  */
 import { fileURLToPath } from "node:url"
 

@@ -38,6 +38,8 @@ const tokenEnded = 4001
 /** In milliseconds. */
 const renewBefore = 60_000
 const retryDelay = 2_000
+/** Attempts to connect that fail in a row before the token is fetched again: it may be revoked, or its key replaced. */
+const attemptsPerToken = 3
 const maxTimeout = 2 ** 31 - 1
 
 /** `endpoint`: `/socket`, or `wss://example.com/socket` outside of a page of that host. */
@@ -79,10 +81,15 @@ export const connect = (endpoint: string, { onTokenError, socket: options, token
     socket.channels.find(({ state }) => state === "joined")?.push("access_token", { token: current })
   }
 
-  // A rejected handshake looks like any other failure, so the next attempt gets a new token if this one is at its end.
+  // A rejected handshake looks like any other failure.
+  let failures = 0
+  socket.onOpen(() => {
+    failures = 0
+  })
   socket.onError(() => {
     const expiresAt = expiryOf(current)
-    if (expiresAt === undefined || expiresAt - Date.now() < renewBefore) void renew()
+    const isNearEnd = expiresAt === undefined || expiresAt - Date.now() < renewBefore
+    if (++failures % attemptsPerToken === 0 || isNearEnd) void renew()
   })
   socket.onClose(({ code }) => {
     if (code === tokenEnded && !isClosed) void renew()

@@ -22,6 +22,8 @@ export interface RoomOptions {
   readonly presence?: boolean
   /** The user of the token; it tells own messages from those of others. */
   readonly userId?: string
+  /** The `seq` up to which the user has read, from `GET /v1/users/{id}/rooms`; default everything of the first join. */
+  readonly readUpTo?: number
 }
 
 export interface RoomState {
@@ -38,7 +40,7 @@ export interface RoomState {
   readonly presentCount: number
   /** The last `seq` that other users read, as far as it changed since the join. */
   readonly readBy: Readonly<Record<string, number>>
-  /** Messages of others after the last `markRead` of this client. */
+  /** Messages of others after the last `markRead`, of this client or another one of the user. */
   readonly unread: number
 }
 
@@ -90,13 +92,13 @@ export const initialRoomState: RoomState = {
 }
 
 export const openRoom = (socket: SocketLike, topic: RoomTopic, options: RoomOptions = {}): Room => {
-  const { last = 50, presence = false, userId } = options
+  const { last = 50, presence = false, readUpTo: readBefore, userId } = options
   const messages = new RoomMessages()
   const store = new WritableStore<RoomState>(initialRoomState)
   const typed = channel(socket, topic, { last, ...(presence ? { presence } : {}) })
   const { raw } = typed
   const push = <A = Record<string, unknown>>(event: string, payload: object) => request<A>(raw.push(event, payload))
-  let readUpTo = 0
+  let readUpTo = readBefore ?? 0
   let isFirstJoin = true
   let typingSince = 0
   const typingTimers = new Map<string, ReturnType<typeof setTimeout>>()
@@ -126,7 +128,8 @@ export const openRoom = (socket: SocketLike, topic: RoomTopic, options: RoomOpti
     if (!isFirstJoin && !reply.recovered) messages.clear()
     for (const message of reply.messages) messages.put(message)
     const hasOlder = isFirstJoin || !reply.recovered ? reply.more : store.state().hasOlder
-    if (isFirstJoin) readUpTo = messages.list.findLast(({ delivery }) => delivery === "sent")?.seq ?? 0
+    if (isFirstJoin && readBefore === undefined)
+      readUpTo = messages.list.findLast(({ delivery }) => delivery === "sent")?.seq ?? 0
     isFirstJoin = false
     show({ status: "joined", error: undefined, hasOlder })
   })
@@ -157,7 +160,8 @@ export const openRoom = (socket: SocketLike, topic: RoomTopic, options: RoomOpti
     messages.change(String(id), { reactions: counts as Readonly<Record<string, number>> }),
   )
   raw.on("read", ({ seq, user_id }) => {
-    store.update({ readBy: { ...store.state().readBy, [String(user_id)]: Number(seq) } })
+    if (user_id === userId) readUpTo = Math.max(readUpTo, Number(seq))
+    show({ readBy: { ...store.state().readBy, [String(user_id)]: Number(seq) } })
   })
   raw.on("user_typing", ({ is_typing, user_id }) => setUserTyping(String(user_id), is_typing === true))
   trackPresence(raw, ({ count, users }: Present) => store.update({ present: users, presentCount: count }))

@@ -52,10 +52,12 @@ export type ClientEvents<D extends AnyDeclaration> = keyof D["client"] & string
 export type ServerEvents<D extends AnyDeclaration> = keyof D["server"] & string
 export type EventPayload<E> = E extends { readonly payload: infer P } ? P : never
 export type EventReply<E> = E extends { readonly reply: infer R } ? R : never
-/** The reply of the event `history`; `never` on a topic without a history. */
+/** The reply to a request for a page: the event `history`, in an inbox `items`; `never` on a topic without a history. */
 export type HistoryReply<D extends AnyDeclaration> = D["client"] extends { readonly history: infer E }
   ? EventReply<E>
-  : never
+  : D["client"] extends { readonly items: infer E }
+    ? EventReply<E>
+    : never
 
 /** An error reply; `docs/clients.md` lists the values of `reason`. */
 export interface ErrorReply {
@@ -224,7 +226,10 @@ export const channel = <T extends Topic>(
         await inTurn(socket, async () => {
           if (!isCurrent()) return
           const page = await request<Record<string, unknown>>(
-            raw.push("history", { after: position.since, ...position.revision }),
+            raw.push(topic.startsWith("inbox:") ? "items" : "history", {
+              after: position.since,
+              ...position.revision,
+            }),
           )
           if (!isCurrent()) return
           position.onPage(page)

@@ -61,6 +61,22 @@ describe("a room", () => {
     }),
   )
 
+  it.live("counts as unread what the user has not read, in an earlier visit or in another tab", () =>
+    Effect.gen(function* () {
+      const server = yield* start()
+      const ann = yield* enter(server, "ann")
+      for (const content of ["1", "2", "3"]) yield* run(() => ann.room.send(content))
+      const [first] = ann.room.state().messages
+      const options = { userId: "bob", readUpTo: first?.seq ?? 0 }
+      const tabs: Array<Room> = []
+      for (let n = 0; n < 2; n++)
+        tabs.push(openRoom(yield* PhoenixSocket.connect(server, "bob"), "chat:room:lobby", options))
+      yield* eventually(() => tabs.every((tab) => tab.state().unread === 2))
+      yield* run(() => tabs[0]?.markRead() ?? Promise.resolve())
+      yield* eventually(() => tabs.every((tab) => tab.state().unread === 0))
+    }),
+  )
+
   it.live("shows a refused message with the reason, and sends others again until they are answered", () =>
     Effect.gen(function* () {
       const server = yield* start()
@@ -212,6 +228,20 @@ describe("a connection", () => {
       yield* eventually(() => expiry() > first + 60_000)
       assert.lengthOf(tokens, 2)
       assert.strictEqual(room.state().status, "joined")
+    }),
+  )
+
+  it.live("fetches a token again when the server rejects it", () =>
+    Effect.gen(function* () {
+      // regression: a page whose token the server no longer accepted did not connect again before the token expired.
+      const server = yield* start()
+      const [revoked, valid] = [yield* (yield* start()).token("ann"), yield* server.token("ann")]
+      const tokens = [`${revoked}x`, valid]
+      const options = { transport: WebSocket, reconnectAfterMs: () => 5 }
+      const { close, socket } = connect(server.url, { token: () => tokens.shift() ?? valid, socket: options })
+      yield* Effect.addFinalizer(() => Effect.sync(close))
+      const room = openRoom(socket, "chat:room:lobby")
+      yield* eventually(() => room.state().status === "joined")
     }),
   )
 })

@@ -177,40 +177,13 @@ describe("the typed client", () => {
     Effect.gen(function* () {
       // regression: after an outage of a node a message with a lower `seq` moved the position back.
       const joinPayloads: Array<unknown> = []
-      const listeners: Array<(payload: Record<string, unknown>) => void> = []
-      const joinReplies: Array<(reply: Record<string, unknown>) => void> = []
-      const push = {
-        receive: (status: string, listener: (reply: Record<string, unknown>) => void) => {
-          if (status === "ok") joinReplies.push(listener)
-          return push
-        },
-      }
-      const fake = {
-        join: () => push,
-        leave: () => push,
-        push: () => push,
-        on: (_: string, listener: (payload: Record<string, unknown>) => void) => listeners.push(listener),
-        onError: () => 0,
-        onClose: () => 0,
-      }
-      let params: () => unknown = () => ({})
-      const room = channel(
-        {
-          channel: (_, payload) => {
-            params = () => (typeof payload === "function" ? payload() : payload)
-            return fake
-          },
-        },
-        "chat:room:7",
-        {},
-      )
+      const { params, receive: deliver, replyToJoin, socket } = fakeSocket()
+      const room = channel(socket, "chat:room:7", {})
       room.on("new_message", () => {})
       void room.join()
-      const reply = (recovered: boolean) => {
-        for (const listener of joinReplies) listener({ messages: [], recovered, more: false })
-      }
+      const reply = (recovered: boolean) => replyToJoin({ messages: [], recovered, more: false })
       const receive = (seq: number) => {
-        for (const listener of listeners) listener({ seq })
+        deliver({ seq })
         joinPayloads.push(params())
       }
       receive(5000)
@@ -227,4 +200,58 @@ describe("the typed client", () => {
       )
     }),
   )
+
+  it.live("requests the items that the reply to a rejoin of an inbox has no room for", () =>
+    Effect.gen(function* () {
+      // regression: it requested `history`, which an inbox does not have, once a second for ever.
+      const { params, pushes, receive, replyToJoin, socket } = fakeSocket()
+      const inbox = channel(socket, "inbox:u1", {})
+      inbox.on("inbox_item", () => {})
+      void inbox.join()
+      receive({ seq: 3 })
+      assert.deepInclude(params(), { since: 3 })
+      replyToJoin({ items: [{ seq: 4 }], unread: 9, more: true })
+      yield* eventually(() => pushes.length === 1)
+      assert.deepStrictEqual(pushes, [["items", { after: 4 }]])
+    }),
+  )
 })
+
+/** A socket without a server: the test replies to joins and delivers events. */
+const fakeSocket = () => {
+  const listeners: Array<(payload: Record<string, unknown>) => void> = []
+  const joinReplies: Array<(reply: Record<string, unknown>) => void> = []
+  const pushes: Array<readonly [event: string, payload: object]> = []
+  const join = {
+    receive: (status: string, listener: (reply: Record<string, unknown>) => void) => {
+      if (status === "ok") joinReplies.push(listener)
+      return join
+    },
+  }
+  const push = { receive: () => push }
+  let params: () => unknown = () => ({})
+  const fake = {
+    join: () => join,
+    leave: () => push,
+    push: (event: string, payload: object) => {
+      pushes.push([event, payload])
+      return push
+    },
+    on: (_: string, listener: (payload: Record<string, unknown>) => void) => listeners.push(listener),
+    onError: () => 0,
+    onClose: () => 0,
+  }
+  return {
+    socket: {
+      channel: (_: string, payload?: object | (() => object)) => {
+        params = () => (typeof payload === "function" ? payload() : payload)
+        return fake
+      },
+    },
+    /** Of the next join. */
+    params: () => params(),
+    pushes,
+    receive: (payload: Record<string, unknown>) => listeners.forEach((listener) => listener(payload)),
+    replyToJoin: (reply: Record<string, unknown>) => joinReplies.forEach((listener) => listener(reply)),
+  }
+}

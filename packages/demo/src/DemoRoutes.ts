@@ -1,6 +1,6 @@
 /**
- * HTTP routes of the demo: the page's files, hls.js and phoenix from their npm packages, the sample clip, a session for
- * each visitor, and the endpoints that stand in for a PHP backend.
+ * HTTP routes of the demo: the page's files, hls.js and the bundle of the client from their packages, the sample clip, a
+ * session for each visitor, and the endpoints that stand in for a PHP backend.
  */
 import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import { toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
@@ -24,7 +24,10 @@ const webFolder = new URL("../web/", import.meta.url)
 const files: Readonly<Record<string, URL>> = {
   "/": new URL("index.html", webFolder),
   "/demo/vendor/hls.mjs": new URL("hls.min.mjs", import.meta.resolve("hls.js")),
-  "/demo/vendor/phoenix.mjs": new URL(import.meta.resolve("phoenix")),
+  "/demo/vendor/armoricore-client.js": new URL(
+    "bundle/armoricore-client.js",
+    import.meta.resolve("@armoricore/client/package.json"),
+  ),
   ...Object.fromEntries(
     [
       "app.js",

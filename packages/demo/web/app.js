@@ -1,4 +1,5 @@
 /** The demo page: upload, progress, video. Each panel has its own module; this module connects them. */
+import { channel } from "@armoricore/client"
 import { createBell } from "./bell.js"
 import { createChat } from "./chat.js"
 import { createComments } from "./comments.js"
@@ -144,35 +145,35 @@ const handlers = {
 
 /** Joins `media:{id}`; resolves with the current state of the media. */
 const createWatcher = (socket) => {
-  let channel
-  return (mediaId) =>
-    new Promise((resolve, reject) => {
-      channel?.leave()
-      channel = socket.channel(`media:${mediaId}`, {})
-      byId("media").textContent = mediaId
-      transcript?.open(mediaId)
-      for (const [event, handle] of Object.entries(handlers)) {
-        channel.on(event, (payload) => {
-          log(event, payload)
-          handle(payload)
-        })
-      }
-      channel
-        .join()
-        .receive("ok", (state) => {
-          // After a reconnect the reply has the state that the page missed.
-          log(
-            `joined media:${mediaId.slice(0, 8)}…`,
-            { hint: state.status === "unknown" ? "no state yet" : state.status, ...state },
-            "sent",
-          )
-          if (state.status === "ready") showReady(state.ready ?? state)
-          else if (state.status === "failed") fail((state.failed ?? state).error.message)
-          else if (state.status === "processing") showProgress(state)
-          resolve()
-        })
-        .receive("error", ({ reason }) => reject(new Error(`join rejected: ${reason}`)))
+  let media
+  return async (mediaId) => {
+    // Its topic has ended already if the media was deleted.
+    media?.leave().catch(() => undefined)
+    const watched = channel(socket, `media:${mediaId}`, {})
+    media = watched
+    byId("media").textContent = mediaId
+    transcript?.open(mediaId)
+    for (const [event, handle] of Object.entries(handlers)) {
+      watched.on(event, (payload) => {
+        log(event, payload)
+        handle(payload)
+      })
+    }
+    // After a reconnect the reply has the state that the page missed.
+    watched.onJoin((state) => {
+      log(
+        `joined media:${mediaId.slice(0, 8)}…`,
+        { hint: state.status === "unknown" ? "no state yet" : state.status, ...state },
+        "sent",
+      )
+      if (state.status === "ready") showReady(state.ready ?? state)
+      else if (state.status === "failed") fail((state.failed ?? state).error.message)
+      else if (state.status === "processing") showProgress(state)
     })
+    await watched.join().catch(({ reason }) => {
+      throw new Error(`join rejected: ${reason}`)
+    })
+  }
 }
 
 const connectionWords = { connecting: "Connecting", open: "Live", closed: "Reconnecting" }

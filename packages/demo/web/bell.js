@@ -2,6 +2,8 @@
  * The bell: the visitor's in-app inbox. The unread count and the list follow the topic `inbox:{user_id}`, so that every tab
  * of the visitor shows the same.
  */
+import { channel } from "@armoricore/client"
+import { explain } from "./entries.js"
 
 export const createBell = (socket, session, byId, log) => {
   const button = byId("bell")
@@ -45,11 +47,11 @@ export const createBell = (socket, session, byId, log) => {
     button.setAttribute("aria-label", unread === 0 ? "Inbox" : `Inbox, ${unread} unread`)
   }
 
-  const channel = socket.channel(`inbox:${session.userId}`, () => (last === 0 ? {} : { since: last }))
+  const inbox = channel(socket, `inbox:${session.userId}`, {})
   const push = (event, payload) => {
     fault.textContent = ""
-    channel.push(event, payload).receive("error", ({ message, reason }) => {
-      fault.textContent = `Not changed: ${message ?? reason}`
+    inbox.push(event, payload).catch((error) => {
+      fault.textContent = `Not changed: ${explain(error)}`
     })
   }
 
@@ -61,22 +63,26 @@ export const createBell = (socket, session, byId, log) => {
     const read_at = new Date().toISOString()
     for (const id of ids) if (items.has(id)) items.set(id, { ...items.get(id), read_at })
   }
-  channel.on("inbox_item", ({ unread, ...item }) => {
+  inbox.on("inbox_item", ({ unread, ...item }) => {
     add(item)
     render(unread)
     log("inbox_item", { hint: item.title, unread, ...item }, "good")
   })
-  channel.on("inbox_read", ({ ids, unread }) => {
+  inbox.on("inbox_read", ({ ids, unread }) => {
     markRead(ids)
     render(unread)
   })
-  channel.on("inbox_archived", ({ ids, unread }) => {
+  inbox.on("inbox_archived", ({ ids, unread }) => {
     for (const id of ids) items.delete(id)
     render(unread)
   })
-  channel.join().receive("ok", (reply) => {
+  inbox.onJoin((reply) => {
     for (const item of reply.items) add(item)
     render(reply.unread)
+  })
+  // A refused join is tried again by the client.
+  inbox.join().catch((error) => {
+    fault.textContent = explain(error)
   })
 
   const toggle = (open) => {

@@ -1,24 +1,48 @@
-/** The chat beside the video: messages with edits, replies and reactions, unread counts, typing notices and presence. */
-import { Presence } from "phoenix"
-import { onSubmit } from "./entries.js"
+/**
+ * The chat beside the video: messages with edits, replies and reactions, unread counts, typing notices and presence. The
+ * client (`openRoom`) recovers after a reconnect, sends each message until it is answered, and has the state that is shown.
+ */
+import { openRoom } from "@armoricore/client"
+import { explain } from "./entries.js"
 import { createMessages } from "./messages.js"
 
-const room = "lobby"
-const topic = `chat:room:${room}`
-const typingEvery = 2000
-const olderPage = 30
+const topic = "chat:room:lobby"
+const page = 30
 
-/** Joins the room; after a reconnect it requests what it missed. */
-export const createChat = (socket, session, byId, log) => {
+/** How far the visitor has read in an earlier visit; `undefined` for a first one. */
+const loadReadState = async (session) => {
+  const response = await fetch(`/v1/users/${session.userId}/rooms`, {
+    headers: { authorization: `Bearer ${session.token()}` },
+  })
+  if (!response.ok) return undefined
+  const { rooms } = await response.json()
+  return rooms.find((one) => one.topic === topic)?.seq
+}
+
+/** Joins the room and shows it. */
+export const createChat = async (socket, session, byId, log) => {
   const { userId } = session
   const list = byId("chat")
+  const field = byId("chat-text")
   const fault = byId("chat-fault")
-  const typing = new Set()
-  let toldTyping = 0
+  const readUpTo = await loadReadState(session).catch(() => undefined)
+  const room = openRoom(socket, topic, { last: page, presence: true, readUpTo, userId })
   /** The message that the form edits or replies to: `{mode, message}`. */
   let composing
-  /** The last `seq` that this user has read. */
-  let readUpTo = 0
+  /** What the log has: the messages by id, and the status of the room. */
+  const logged = new Map()
+  let status
+
+  const perform = async (action) => {
+    try {
+      await action
+      fault.textContent = ""
+      return true
+    } catch (error) {
+      fault.textContent = explain(error)
+      return false
+    }
+  }
 
   const compose = (next) => {
     composing = next
@@ -27,144 +51,105 @@ export const createChat = (socket, session, byId, log) => {
     const { message, mode } = next
     byId("composing-text").textContent =
       mode === "edit" ? "Editing your message" : `Reply to ${message.user_id}: ${message.content}`
-    if (mode === "edit") byId("chat-text").value = message.content
-    byId("chat-text").focus()
+    if (mode === "edit") field.value = message.content
+    field.focus()
   }
-
-  const showFault = ({ message, reason }) => {
-    fault.textContent = message ?? (reason === "not_found" ? "This message is gone." : `Refused: ${reason}`)
-  }
-  const ask = (event, payload, onOk) =>
-    channel
-      .push(event, payload)
-      .receive("ok", (reply) => {
-        fault.textContent = ""
-        onOk?.(reply)
-      })
-      .receive("error", showFault)
 
   const messages = createMessages(list, userId, {
     reply: (message) => compose({ mode: "reply", message }),
     edit: (message) => compose({ mode: "edit", message }),
-    remove: ({ id }) => ask("delete_message", { id }),
+    remove: ({ id }) => perform(room.remove(id)),
     react: ({ id, own_reactions: own = [] }, emoji) =>
-      ask(own.includes(emoji) ? "unreact" : "react", { id, emoji }, (reply) => messages.setOwnReactions(id, reply)),
+      perform(own.includes(emoji) ? room.unreact(id, emoji) : room.react(id, emoji)),
   })
-  const channel = socket.channel(topic, () => ({ presence: true, last: olderPage, ...messages.since() }))
-
-  const showUnread = () => {
-    const count = messages.countAfter(readUpTo)
-    byId("unread").hidden = count === 0
-    byId("unread").textContent = `${count} unread`
-  }
 
   /** A visible end of the list counts as read. */
   const markRead = () => {
-    const seq = messages.lastSeq
-    if (document.visibilityState !== "visible" || !messages.isAtEnd() || seq <= readUpTo) return showUnread()
-    readUpTo = seq
-    channel.push("mark_read", { seq })
-    showUnread()
+    const { status: current, unread } = room.state()
+    if (current === "joined" && unread > 0 && document.visibilityState === "visible" && messages.isAtEnd())
+      perform(room.markRead())
   }
 
-  const showTyping = () => {
-    const names = [...typing]
-    byId("typing").textContent =
-      names.length === 0 ? "" : names.length > 2 ? "Several people are typing" : `${names.join(" and ")} typing`
-  }
-
-  const presence = new Presence(channel)
-  presence.onSync(() => {
-    const users = presence.list((id, { metas }) => ({ id, times: metas.length }))
-    byId("present-count").textContent = String(users.length)
+  const showPeople = ({ present, presentCount, typing }) => {
+    byId("present-count").textContent = String(presentCount)
     byId("present").replaceChildren(
-      ...users.map(({ id, times }) => {
+      ...present.map(({ user_id: id }) => {
         const item = document.createElement("li")
         item.textContent = id === userId ? `${id} (you)` : id
-        if (times > 1) item.title = `here ${times} times`
         return item
       }),
     )
-  })
-
-  channel.on("new_message", (message) => {
-    messages.add(message)
-    log("new_message", { hint: `${message.user_id}: ${message.content}`, ...message })
-    markRead()
-  })
-  for (const event of ["message_edited", "message_removed", "reactions"]) {
-    channel.on(event, (payload) => {
-      messages.change(event, payload)
-      log(event, { hint: payload.content ?? payload.reason ?? JSON.stringify(payload.counts), ...payload })
-      showUnread()
-    })
+    byId("typing").textContent =
+      typing.length === 0 ? "" : typing.length > 2 ? "Several people are typing" : `${typing.join(" and ")} typing`
   }
-  channel.on("read", ({ user_id: id, seq }) => {
-    // Another tab of this user.
-    if (id === userId) readUpTo = Math.max(readUpTo, seq)
-    showUnread()
-  })
-  channel.on("user_typing", ({ user_id: id, is_typing: isTyping }) => {
-    if (isTyping) typing.add(id)
-    else typing.delete(id)
-    showTyping()
-  })
-  channel.onError(() => {
-    typing.clear()
-    showTyping()
-  })
 
+  /** What changed since the log was last written. */
+  const logChanges = (state) => {
+    const isJoin = state.status === "joined" && status !== "joined"
+    status = state.status
+    if (isJoin) log(`joined ${topic}`, { hint: `${state.messages.length} messages` }, "sent")
+    const isFirst = logged.size === 0
+    for (const message of state.messages) {
+      const before = logged.get(message.id)
+      if (message.delivery !== "sent" || before === message) continue
+      logged.set(message.id, message)
+      if (isFirst && isJoin) continue
+      if (before === undefined) log("new_message", { hint: `${message.user_id}: ${message.content}`, ...message })
+      else if (before.content !== message.content) log("message_edited", { hint: message.content, ...message })
+      else if (before.reactions !== message.reactions)
+        log("reactions", { hint: JSON.stringify(message.reactions), id: message.id, counts: message.reactions })
+    }
+    const ids = new Set(state.messages.map(({ id }) => id))
+    for (const [id, { content }] of logged) {
+      if (ids.has(id)) continue
+      logged.delete(id)
+      log("message_removed", { hint: content, id })
+    }
+  }
+
+  /** `older`: a page of earlier messages was added. */
+  const show = (older = false) => {
+    const state = room.state()
+    messages.show(state.messages, { older })
+    showPeople(state)
+    byId("older").hidden = !state.hasOlder
+    byId("unread").hidden = state.unread === 0
+    byId("unread").textContent = `${state.unread} unread`
+    if (state.status === "refused" || state.status === "closed")
+      fault.textContent = state.error === undefined ? "The chat has ended." : explain(state.error)
+    logChanges(state)
+    markRead()
+  }
+
+  let isLoadingOlder = false
+  room.subscribe(() => show(isLoadingOlder))
   list.addEventListener("scroll", markRead)
   // A list that grows may show its end without a scroll.
   new ResizeObserver(markRead).observe(list)
   document.addEventListener("visibilitychange", markRead)
   byId("composing-cancel").addEventListener("click", () => {
-    if (composing?.mode === "edit") byId("chat-text").value = ""
+    if (composing?.mode === "edit") field.value = ""
     compose(undefined)
   })
-  byId("older").addEventListener("click", () => {
-    ask("history", { before: messages.firstSeq, limit: olderPage }, ({ messages: page, more }) => {
-      messages.addOlder(page)
-      byId("older").hidden = !more
-    })
+  byId("older").addEventListener("click", async () => {
+    isLoadingOlder = true
+    await perform(room.loadOlder(page))
+    isLoadingOlder = false
   })
-  byId("chat-text").addEventListener("input", () => {
-    if (Date.now() - toldTyping < typingEvery) return
-    toldTyping = Date.now()
-    channel.push("typing_start", {})
-  })
-  onSubmit(byId("chat-form"), byId("chat-text"), fault, (content) => {
-    toldTyping = 0
+  field.addEventListener("input", () => room.setTyping(field.value !== ""))
+  byId("chat-form").addEventListener("submit", async (event) => {
+    event.preventDefault()
+    const content = field.value.trim()
+    if (content === "") return
     const { message, mode } = composing ?? {}
-    const push =
+    field.value = ""
+    compose(undefined)
+    const isDone = await perform(
       mode === "edit"
-        ? channel.push("edit_message", { id: message.id, content })
-        : // With the same client_id a retry is the same message.
-          channel.push("new_message", {
-            content,
-            client_id: crypto.randomUUID(),
-            ...(message === undefined ? {} : { reply_to: message.id }),
-          })
-    return push.receive("ok", () => compose(undefined))
-  })
-
-  /** The position from an earlier visit. */
-  const loadReadState = async () => {
-    const response = await fetch(`/v1/users/${userId}/rooms`, {
-      headers: { authorization: `Bearer ${session.token()}` },
-    })
-    if (!response.ok) return
-    const { rooms } = await response.json()
-    readUpTo = Math.max(readUpTo, rooms.find((one) => one.topic === topic)?.seq ?? 0)
-  }
-
-  channel.join().receive("ok", (reply) => {
-    const isFirst = messages.since().since === undefined
-    messages.addReplay(channel, reply)
-    if (isFirst) {
-      byId("older").hidden = !reply.more
-      loadReadState().then(markRead, markRead)
-    }
-    log(`joined ${topic}`, { hint: `${reply.messages.length} messages`, recovered: reply.recovered }, "sent")
+        ? room.edit(message.id, content)
+        : room.send(content, mode === "reply" ? { reply_to: message.id } : {}),
+    )
+    // The text of a refused message is not lost.
+    if (!isDone && field.value === "") field.value = content
   })
 }

@@ -1,23 +1,28 @@
-/** A list of messages, oldest first, and the form that adds one. */
+/** A list of comments, oldest first, and the form that adds one. */
 
 const shown = 200
 
 const words = {
   rate_limit: ({ retry_after_ms: wait }) => `One a second, please: again in ${Math.ceil(wait / 100) / 10} s.`,
   invalid_payload: ({ message }) => `This text ${message}.`,
-  unauthorized: () => "You may read here, but not write.",
+  unauthorized: ({ message }) => message ?? "You may read here, but not write.",
   unavailable: () => "The server cannot store this at the moment. Try again.",
+  not_found: () => "This message is gone.",
+  edit_expired: () => "This message is too old to be edited.",
+  too_many_reactions: () => "This message has all the reactions that it can have.",
+  timeout: () => "No reply yet; it will be sent after the reconnect.",
 }
 
+/** An error of the client as a sentence. */
+export const explain = (error) => words[error.reason]?.(error) ?? `Refused: ${error.reason ?? error.message}`
+
 export const createEntries = (list, userId) => {
+  /** By id, each with its list item. */
   const seen = new Map()
-  let last = 0
-  // Entries before the latest ones are still missing.
-  let isBehind = false
 
   const append = (item, seq) => {
     const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60
-    // While pages are missing, newer entries are in the list already.
+    // While the client catches up, newer entries are in the list already.
     let next = null
     while (true) {
       const before = next === null ? list.lastElementChild : next.previousElementSibling
@@ -29,28 +34,8 @@ export const createEntries = (list, userId) => {
     if (isAtEnd) list.scrollTop = list.scrollHeight
   }
 
-  const entries = {
-    /** Join parameters: empty at first, later the `seq` up to which everything arrived. */
-    since: () => (last === 0 ? {} : { since: last }),
-    /** Adds the reply to a join, and requests what it had no room for. */
-    addReplay: (channel, items, { recovered, more }) => {
-      const isRejoin = last > 0
-      if (!recovered) {
-        entries.gap()
-        last = 0
-      }
-      entries.addPage(channel, items, isRejoin && more)
-    },
-    addPage: (channel, items, more) => {
-      isBehind = false
-      for (const item of items) entries.add(item)
-      isBehind = more
-      if (!more) return
-      const next = ({ messages, more: isMore }) => entries.addPage(channel, messages, isMore)
-      channel.push("history", { after: last }).receive("ok", next)
-    },
+  return {
     add: ({ id, seq, user_id: author, content, timestamp }) => {
-      if (!isBehind) last = Math.max(last, seq)
       if (seen.has(id)) return
       const item = document.createElement("li")
       item.classList.toggle("mine", author === userId)
@@ -66,6 +51,10 @@ export const createEntries = (list, userId) => {
       seen.set(id, item)
       append(item, seq)
     },
+    change: ({ id, content }) => {
+      const text = seen.get(id)?.querySelector("p")
+      if (text) text.textContent = content
+    },
     remove: (id) => {
       seen.get(id)?.remove()
       seen.delete(id)
@@ -78,25 +67,20 @@ export const createEntries = (list, userId) => {
       append(item)
     },
   }
-  return entries
 }
 
-/** Sends the text of the form. A rejected text stays in the field, with the reason. */
+/** Sends the text of the form with `send`, which returns a promise. A rejected text stays in the field, with the reason. */
 export const onSubmit = (form, field, fault, send) => {
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault()
     const content = field.value.trim()
     if (content === "") return
-    send(content)
-      .receive("ok", () => {
-        fault.textContent = ""
-        if (field.value.trim() === content) field.value = ""
-      })
-      .receive("error", (refusal) => {
-        fault.textContent = words[refusal.reason]?.(refusal) ?? `Refused: ${refusal.reason}`
-      })
-      .receive("timeout", () => {
-        fault.textContent = "No reply yet; it will be sent after the reconnect."
-      })
+    try {
+      await send(content)
+      fault.textContent = ""
+      if (field.value.trim() === content) field.value = ""
+    } catch (error) {
+      fault.textContent = explain(error)
+    }
   })
 }

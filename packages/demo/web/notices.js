@@ -2,6 +2,7 @@
  * Notifications: requests one from the demo's backend and shows it when the event arrives on the user's topic. The text
  * comes from the local inbox, to which an installation without providers delivers.
  */
+import { channel } from "@armoricore/client"
 
 const words = { email: "e-mail", fcm: "push", apns: "push", web_push: "push", in_app: "in-app" }
 
@@ -18,7 +19,6 @@ export const createNotices = (socket, session, byId, log) => {
   const list = byId("notices")
   const fault = byId("notice-fault")
   const shown = new Set()
-  let last = 0
   // Each tab has its own visitor, and the mailbox opens for the visitor of this tab. Renewed at the click: tokens expire.
   const mailbox = byId("mailbox")
   const link = () => (mailbox.href = `/mailbox#token=${encodeURIComponent(session.token())}`)
@@ -46,7 +46,6 @@ export const createNotices = (socket, session, byId, log) => {
   }
 
   const onNotification = (event, payload) => {
-    last = Math.max(last, payload.seq ?? 0)
     const outcome = payload.deliveries.map(({ channel, status }) => `${words[channel] ?? channel} ${status}`).join(", ")
     log(event, { hint: outcome, ...payload }, event === "notification_failed" ? "bad" : "good")
     if (event === "notification_failed") fault.textContent = `Not sent: ${payload.error.message}`
@@ -55,12 +54,15 @@ export const createNotices = (socket, session, byId, log) => {
     })
   }
 
-  const channel = socket.channel(`user:${session.userId}`, () => (last === 0 ? {} : { since: last }))
+  const user = channel(socket, `user:${session.userId}`, {})
   for (const event of ["notification_sent", "notification_failed"])
-    channel.on(event, (payload) => onNotification(event, payload))
-  channel.join().receive("ok", ({ events }) => {
-    for (const { event, payload, seq } of events)
-      if (event.startsWith("notification_")) onNotification(event, { ...payload, seq })
+    user.on(event, (payload) => onNotification(event, payload))
+  user.onJoin(({ events }) => {
+    for (const { event, payload } of events) if (event.startsWith("notification_")) onNotification(event, payload)
+  })
+  // A refused join is tried again by the client.
+  user.join().catch(({ reason }) => {
+    fault.textContent = `Cannot follow your notifications: ${reason}`
   })
 
   for (const [id, type] of [

@@ -1,7 +1,7 @@
-/** The user of this page, and its WebSocket. */
-import { Socket } from "phoenix"
+/** The user of this page, and its connection. */
+import { connect } from "@armoricore/client"
 
-/** Requests a user and a token from the demo's route. The socket requests again before a reconnect, so the token is fresh. */
+/** Requests a user and a token from the demo's route. */
 const askForSession = async (userId) => {
   const response = await fetch("/demo/session", {
     method: "POST",
@@ -19,19 +19,18 @@ const visitorKey = "armoricore-demo-user"
 export const openSession = async (onState) => {
   let current = await askForSession(sessionStorage.getItem(visitorKey) ?? undefined)
   sessionStorage.setItem(visitorKey, current.user_id)
-  const socket = new Socket("/socket", { params: () => ({ token: current.token }) })
+  let isFirst = true
+  const { socket } = connect("/socket", {
+    token: async () => {
+      if (!isFirst) current = await askForSession(current.user_id)
+      isFirst = false
+      return current.token
+    },
+    onTokenError: () => onState("closed"),
+  })
   onState("connecting")
   socket.onOpen(() => onState("open"))
-  socket.onClose(async () => {
-    onState("closed")
-    try {
-      current = await askForSession(current.user_id)
-    } catch {
-      // The server is unavailable. The socket retries, and its next close requests a session again.
-      onState("closed")
-    }
-  })
-  socket.connect()
+  socket.onClose(() => onState("closed"))
   return {
     socket,
     userId: current.user_id,

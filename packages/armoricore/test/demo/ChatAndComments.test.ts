@@ -72,6 +72,9 @@ describe.skipIf(browser.missing)("two people on the demo page in Chromium", () =
           await shows(bob.page, "#chat", "edited")
           for (const width of pictures === undefined ? [] : [1280, 390]) {
             await bob.page.setViewportSize({ width, height: 900 })
+            // On a phone nothing is pointed at: the actions of every message are visible.
+            const protocol = await two.newCDPSession(bob.page)
+            await protocol.send("Emulation.setTouchEmulationEnabled", { enabled: width === 390 })
             await bob.page.locator("#chat").scrollIntoViewIfNeeded()
             await bob.page.screenshot({ path: join(pictures ?? "", `chat-${width}.png`) })
           }
