@@ -132,7 +132,7 @@ export type Attachment = typeof Attachment.Type
 /** As in the request; see `events/notification.ts`. */
 export const PushContent = Schema.Struct({
   sound: Schema.optionalKey(Schema.Union([Schema.String, Schema.Boolean])),
-  badge: Schema.optionalKey(Schema.Finite),
+  badge: Schema.optionalKey(Schema.Union([Schema.Finite, Schema.Literal("unread")])),
   image: Schema.optionalKey(Schema.String),
   category: Schema.optionalKey(Schema.String),
   thread_id: Schema.optionalKey(Schema.String),
@@ -157,19 +157,28 @@ export const EmailContent = Schema.Struct({
 })
 export type EmailContent = typeof EmailContent.Type
 
-/** The content for every channel, rendered when the request was received. */
-export const NotificationContent = Schema.Struct({
+/** What a template renders for one language. */
+const renderedFields = {
   title: Schema.String,
   text: Schema.String,
   /** Only for e-mail with a template; without it the HTML part is generated from the text. */
   html: Schema.optionalKey(Schema.String),
+  email: Schema.optionalKey(EmailContent),
+  attachments: Schema.optionalKey(Schema.Array(Attachment)),
+}
+export const LocalizedContent = Schema.Struct(renderedFields)
+export type LocalizedContent = typeof LocalizedContent.Type
+
+/** The content for every channel, rendered when the request was received. */
+export const NotificationContent = Schema.Struct({
+  ...renderedFields,
   data: Schema.Record(Schema.String, Schema.Json),
   collapse_key: Schema.optionalKey(Schema.String),
   push: Schema.optionalKey(PushContent),
-  email: Schema.optionalKey(EmailContent),
   category: Schema.optionalKey(Schema.String),
   actor: Schema.optionalKey(Schema.String),
-  attachments: Schema.optionalKey(Schema.Array(Attachment)),
+  /** The content for deliveries in other languages, by their `locale`. */
+  localized: Schema.optionalKey(Schema.Record(Schema.String, LocalizedContent)),
   /** Epoch milliseconds. */
   expires_at: Schema.optionalKey(Schema.Finite),
 })
@@ -199,6 +208,8 @@ export type FirstCall = typeof FirstCall.Type
 export const DeliveryEntry = Schema.Struct({
   delivery_id: Schema.String,
   target: Target,
+  /** Its content is that of this language in `localized`. */
+  locale: Schema.optionalKey(Schema.String),
   first_call: Schema.optionalKey(FirstCall),
   summary: Schema.optionalKey(StoredDeliverySummary),
   /** As in the delivery, so that `device.token_invalid` can be created again from this document alone. */

@@ -35,6 +35,7 @@ import * as PushBatches from "./batch/PushBatches.ts"
 import * as RefusalReversal from "./delivery/RefusalReversal.ts"
 import * as AudienceSends from "./audience/AudienceSends.ts"
 import { Templates } from "./request/Templates.ts"
+import { UnreadBadge } from "./request/UnreadBadge.ts"
 import * as Workflows from "./workflow/Workflows.ts"
 import * as WorkKinds from "./WorkKinds.ts"
 
@@ -89,7 +90,7 @@ export const workSchemas: WorkSchemas.KindSchemas = {
 }
 
 /** Services that the planning of a notification reads. */
-type PlanServices = Templates | PreferenceRules | UserDevices
+type PlanServices = Templates | PreferenceRules | UserDevices | UserPreferences | UnreadBadge
 
 /** The handlers without the services that they use. */
 export const layerNoDeps = Layer.effectDiscard(
@@ -363,5 +364,6 @@ export const layer = layerNoDeps.pipe(
     UserDevices.layer,
     Audiences.layer,
     Layer.provideMerge(PreferenceRules.layer, UserPreferences.layer),
+    UnreadBadge.layer,
   ]),
 )

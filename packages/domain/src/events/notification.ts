@@ -63,8 +63,13 @@ export const pushPriorities = ["high", "normal", "low"] as const
 export const PushOptions = Schema.Struct({
   /** The name of a sound file in the app; `true`: the default sound, `false`: none. */
   sound: optionalNullable(Schema.Union([Schema.NonEmptyString, Schema.Boolean])),
-  /** The number on the app's icon; 0 removes it. */
-  badge: optionalNullable(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 }))),
+  /** The number on the app's icon; 0 removes it. `unread`: the number of unread items in the user's inbox. */
+  badge: optionalNullable(
+    Schema.Union([
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 })),
+      Schema.Literal("unread"),
+    ]),
+  ),
   /** The URL of a picture. */
   image: optionalNullable(
     Schema.String.check(

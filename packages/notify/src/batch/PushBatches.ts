@@ -28,6 +28,7 @@ import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
 import * as DeliveryRecord from "../delivery/DeliveryRecord.ts"
 import * as PlannedDelivery from "../delivery/PlannedDelivery.ts"
 import { Notifications } from "../request/Notifications.ts"
+import { UnreadBadge } from "../request/UnreadBadge.ts"
 import * as Metrics from "../NotifyMetrics.ts"
 import type { Accepted } from "../provider/Provider.ts"
 import type { CallError, ProviderCircuit, Unavailable } from "../provider/ProviderCircuit.ts"
@@ -81,6 +82,7 @@ const make = Effect.gen(function* () {
   const notifications = yield* Notifications
   const circuits = yield* ProviderCircuits
   const suppressions = yield* Suppressions
+  const badges = yield* UnreadBadge
   const { callTimeout, concurrency, maxProviderWait } = yield* DeliveryPolicy
   const leaseMillis = Duration.toMillis(callTimeout) + DeliveryAttempts.leaseMarginMillis
   const retry = yield* retryPolicyOf("notify")
@@ -288,7 +290,7 @@ const make = Effect.gen(function* () {
         yield* Effect.logWarning(`Dropped a push batch of ${notification_id}: the notification no longer exists`)
         return []
       }
-      const notification = found.value
+      const notification = yield* badges.resolve(found.value)
       const deliveries = indexes.flatMap((index) => {
         const delivery = PlannedDelivery.of(notification, index)
         return delivery === undefined || PlannedDelivery.isCancelled(delivery) ? [] : delivery

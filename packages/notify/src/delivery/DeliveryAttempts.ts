@@ -21,6 +21,7 @@ import * as ProviderCircuit from "../provider/ProviderCircuit.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
 import { channelTraits, hashOf } from "../request/Target.ts"
+import { UnreadBadge } from "../request/UnreadBadge.ts"
 import { UnsubscribeLinks } from "../unsubscribe/UnsubscribeLinks.ts"
 import * as MailDeferral from "./MailDeferral.ts"
 import * as DeliveryResults from "./DeliveryResults.ts"
@@ -39,6 +40,7 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
     const notifications = yield* Notifications
     const suppressions = yield* Suppressions
     const unsubscribe = yield* UnsubscribeLinks
+    const badges = yield* UnreadBadge
     const policy = yield* DeliveryPolicy
     const deferral = yield* MailDeferral.make(records)
     const leaseMillis = Duration.toMillis(policy.callTimeout) + leaseMarginMillis
@@ -125,7 +127,8 @@ export const make = (records: DeliveryRecord.DeliveryRecord) =>
               preferences: yield* unsubscribe.preferencesUrlFor(notification.user_id, planned.target, category),
             }
           : {}
-      const message = yield* withoutSuppressedCopies(PlannedDelivery.messageOf(delivery, links), category)
+      const shown = { ...delivery, notification: yield* badges.resolve(notification) }
+      const message = yield* withoutSuppressedCopies(PlannedDelivery.messageOf(shown, links), category)
       let current = found
       let earliest: ProviderCircuit.Unavailable | undefined
       let failure: TransientError | undefined

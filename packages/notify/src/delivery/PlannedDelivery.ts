@@ -2,9 +2,10 @@
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
 import type {
   NotificationChannel,
-  NotificationContent,
   DeliveryState,
   EmailContent,
+  LocalizedContent,
+  PushContent,
   Status,
   NotificationState,
   DeliveryEntry,
@@ -50,19 +51,10 @@ export const messageOf = (
   { index, notification, planned }: PlannedDelivery,
   links: { readonly unsubscribe?: string | undefined; readonly preferences?: string | undefined } = {},
 ): Message => {
-  const {
-    actor,
-    attachments = none,
-    category,
-    collapse_key,
-    data,
-    email,
-    expires_at,
-    push,
-    text,
-    title,
-  } = notification.content
-  const html = planned.target.channel === "email" ? htmlOf(notification.content) : undefined
+  const { actor, category, collapse_key, data, expires_at, localized, push } = notification.content
+  const rendered = (planned.locale === undefined ? undefined : localized?.[planned.locale]) ?? notification.content
+  const { attachments = none, email, text, title } = rendered
+  const html = planned.target.channel === "email" ? htmlOf(rendered) : undefined
   return {
     deliveryId: planned.delivery_id,
     notificationId: notification.notification_id,
@@ -79,12 +71,18 @@ export const messageOf = (
     ...(html === undefined ? {} : { html }),
     ...(collapse_key === undefined ? {} : { collapseKey: collapse_key }),
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
-    ...(push === undefined ? {} : { push }),
+    ...(push === undefined ? {} : { push: pushOf(push) }),
     ...(email === undefined ? {} : { email: emailOf(email, index) }),
     ...(links.unsubscribe === undefined ? {} : { unsubscribeUrl: links.unsubscribe }),
     ...(links.preferences === undefined ? {} : { preferencesUrl: links.preferences }),
   }
 }
+
+/** `UnreadBadge` has replaced `unread` by a number. */
+const pushOf = ({ badge, ...push }: PushContent): NonNullable<Message["push"]> => ({
+  ...push,
+  ...(typeof badge === "number" ? { badge } : {}),
+})
 
 const emailOf = (email: EmailContent, index: number): NonNullable<Message["email"]> => {
   const { bcc = [], cc = [], copies_at, from_name, reply_to = [] } = email
@@ -95,9 +93,9 @@ const emailOf = (email: EmailContent, index: number): NonNullable<Message["email
 const none: Message["attachments"] = []
 
 /** The HTML of a content, made once for all targets. */
-const renderedHtml = new WeakMap<NotificationContent, string>()
+const renderedHtml = new WeakMap<LocalizedContent, string>()
 
-const htmlOf = (content: NotificationContent): string => {
+const htmlOf = (content: LocalizedContent): string => {
   const known = renderedHtml.get(content)
   if (known !== undefined) return known
   const preheader = content.email?.preheader

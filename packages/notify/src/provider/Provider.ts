@@ -123,7 +123,7 @@ export interface Message {
   readonly expiresAt?: number
   readonly attachments: ReadonlyArray<Attachment>
   /** How devices present a push. */
-  readonly push?: PushContent
+  readonly push?: Omit<PushContent, "badge"> & { readonly badge?: number }
   readonly email?: EmailFields
   /** The page on which the reader of a mail chooses what to receive. */
   readonly preferencesUrl?: string

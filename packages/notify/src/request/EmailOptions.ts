@@ -65,10 +65,11 @@ const addressesOf = (field: string, value: string | ReadonlyArray<string> = []) 
 export const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim()
 
 /** The addresses that receive a copy. */
-export const copiesOf = ({ email }: NotificationContent): ReadonlyArray<string> => [
-  ...(email?.cc ?? []),
-  ...(email?.bcc ?? []),
-]
+export const copiesOf = ({ email, localized = {} }: NotificationContent): ReadonlyArray<string> =>
+  [email, ...Object.values(localized).map((one) => one.email)].flatMap((one) => [
+    ...(one?.cc ?? []),
+    ...(one?.bcc ?? []),
+  ])
 
 /** Places the preview text at the start of the page, where mail programs read it and do not show it. */
 export const withPreheader = (html: string, preheader: string): string => {

@@ -2,6 +2,7 @@
 import { PermanentError } from "@armoricore/domain/Errors"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
 import type {
+  LocalizedContent,
   NotificationContent,
   NotificationState,
   DeliveryEntry,
@@ -9,6 +10,7 @@ import type {
 } from "@armoricore/domain/NotificationState"
 import { isNonEmptyKey, notificationIdOf, PushOptions } from "@armoricore/domain/events/notification"
 import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import * as Timestamp from "@armoricore/domain/Timestamp"
 import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
@@ -16,6 +18,7 @@ import { PreferenceRules } from "../preferences/PreferenceRules.ts"
 import * as JsonSize from "./JsonSize.ts"
 import { DeliveryIdKey, deliveryIdOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
 import { type Rendered, Templates } from "./Templates.ts"
+import { UnreadBadge } from "./UnreadBadge.ts"
 
 type Requested = EventOf<"notification.requested">
 
@@ -44,11 +47,12 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
     requested_at: now,
     updated_at: new Date(now).toISOString(),
   }
+  const targets = yield* findTargets(event)
   const planned = yield* Effect.result(
     Effect.flatMap(
       Effect.zip(
-        renderContent(event, bytes),
-        planDeliveries(event, yield* findTargets(event), notificationId, yield* DeliveryIdKey),
+        renderContent(event, bytes, targets),
+        planDeliveries(event, targets, notificationId, yield* DeliveryIdKey),
       ),
       ([rendered, deliveries]) => {
         const content = withCopies(rendered, deliveries)
@@ -65,7 +69,10 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
       },
     ),
   )
-  if (Result.isSuccess(planned)) return yield* (yield* PreferenceRules).apply(planned.success, now)
+  if (Result.isSuccess(planned)) {
+    const state = yield* (yield* PreferenceRules).apply(planned.success, now)
+    return state.send_at !== undefined && state.send_at > now ? state : yield* (yield* UnreadBadge).resolve(state)
+  }
   const { code, message } = planned.failure
   const emptyContent = { title: "", text: "", data: {} }
   return {
@@ -77,20 +84,36 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
   } satisfies NotificationState
 })
 
-/** The targets of the request, else the user's registered devices or addresses. */
+/** A target, and the language of its reader if it is known. */
+interface Addressee {
+  readonly target: Target
+  readonly locale?: string | undefined
+}
+
+/**
+ * The targets of the request, else the user's registered devices or addresses. With a template, the language is that of the
+ * request, else of the device, else of the preferences.
+ */
 const findTargets = Effect.fnUntraced(function* ({ payload }: Requested) {
-  const targets = targetsOf(payload)
-  if (targets.length > 0) return targets
-  const devices = yield* (yield* UserDevices).list(payload.user_id)
-  return devices
-    .filter(({ app }) => payload.app === undefined || app === payload.app)
-    .map(targetOfDevice)
-    .filter(({ channel }) => typeOf(channel) === payload.notification_type)
+  const { app, locale, notification_type, template, user_id } = payload
+  const targets: ReadonlyArray<Addressee> = targetsOf(payload).map((target) => ({ target }))
+  const addressees =
+    targets.length > 0
+      ? targets
+      : (yield* (yield* UserDevices).list(user_id))
+          .filter((device) => app === undefined || device.app === app)
+          .map((device): Addressee => ({ target: targetOfDevice(device), locale: device.locale }))
+          .filter(({ target }) => typeOf(target.channel) === notification_type)
+  if (template === undefined) return addressees.map(({ target }): Addressee => ({ target }))
+  if (locale !== undefined) return addressees.map(({ target }): Addressee => ({ target, locale }))
+  if (addressees.every((one) => one.locale !== undefined)) return addressees
+  const preferred = (yield* (yield* UserPreferences).get(user_id)).locale
+  return addressees.map((one): Addressee => ({ target: one.target, locale: one.locale ?? preferred }))
 })
 
 const planDeliveries = (
   event: Requested,
-  targets: ReadonlyArray<Target>,
+  targets: ReadonlyArray<Addressee>,
   notificationId: string,
   idKey: Redacted.Redacted<string>,
 ): Effect.Effect<ReadonlyArray<DeliveryEntry>, PermanentError> => {
@@ -105,9 +128,11 @@ const planDeliveries = (
   }
   // A target that occurs twice gets one delivery.
   const planned = new Map<string, DeliveryEntry>()
-  for (const target of targets) {
+  const base = baseLocale(targets)
+  for (const { locale, target } of targets) {
     const delivery_id = deliveryIdOf(idKey, notificationId, target)
-    planned.set(delivery_id, { delivery_id, target, ...rejectedSummary(target, event) })
+    const own = locale === undefined || locale === base ? {} : { locale }
+    planned.set(delivery_id, { delivery_id, target, ...own, ...rejectedSummary(target, event) })
   }
   return Effect.succeed([...planned.values()])
 }
@@ -119,40 +144,60 @@ const rejectedSummary = (target: Target, { payload }: Requested): Pick<DeliveryE
     : { summary: { channel: target.channel, provider: "none", status: "failed", reason: fault.reason } }
 }
 
+/** The language of the content itself: none if that of any target is unknown. */
+const baseLocale = (targets: ReadonlyArray<Addressee>): string | undefined =>
+  targets.every(({ locale }) => locale !== undefined) ? targets[0]?.locale : undefined
+
+/** The content in the base language, and in the other languages of the targets. */
 const renderContent = Effect.fnUntraced(function* (
   { payload }: Requested,
   bytes: number,
+  targets: ReadonlyArray<Addressee>,
 ): Effect.fn.Return<NotificationContent, PermanentError, Templates> {
-  const { actor, category, expires_at, locale, template } = payload
+  const { actor, category, expires_at } = payload
   if (bytes > maxRequestBytes) {
     return yield* tooLarge
   }
-  const plain: Rendered = { title: payload.title ?? "", text: payload.body ?? "" }
-  const rendered =
-    template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {}, locale)
-  const title = EmailOptions.oneLine(rendered.title)
-  const mail = payload.notification_type === "email"
-  // The fields of the request replace those of its template.
-  const email = rendered.email === undefined ? payload.email : { ...rendered.email, ...payload.email }
-  const attachments = [...(payload.attachments ?? []), ...(rendered.attachments ?? [])]
   const { data, push } = pushOf(payload)
   const { collapse_key = payload.collapse_key, ...presentation } = push ?? {}
   if (collapse_key !== undefined && (Buffer.byteLength(collapse_key) > 64 || /\p{Cc}/u.test(collapse_key))) {
     return yield* reject("invalid_collapse_key", "collapse_key may have at most 64 bytes and no control characters")
   }
+  const base = baseLocale(targets)
+  const others = new Set(targets.flatMap(({ locale }) => (locale === undefined || locale === base ? [] : [locale])))
+  const localized: Record<string, LocalizedContent> = {}
+  for (const locale of others) localized[locale] = yield* renderTexts(payload, locale)
   return {
-    title,
+    ...(yield* renderTexts(payload, base)),
+    data,
+    ...(isNonEmptyKey(collapse_key) ? { collapse_key } : {}),
+    ...(payload.notification_type === "email" || push === undefined ? {} : { push: presentation }),
+    ...(category === undefined ? {} : { category }),
+    ...(actor === undefined ? {} : { actor }),
+    ...(others.size === 0 ? {} : { localized }),
+    ...(expires_at === undefined ? {} : { expires_at: Timestamp.toMillis(expires_at) }),
+  }
+})
+
+const renderTexts = Effect.fnUntraced(function* (
+  payload: Requested["payload"],
+  locale: string | undefined,
+): Effect.fn.Return<LocalizedContent, PermanentError, Templates> {
+  const { template } = payload
+  const plain: Rendered = { title: payload.title ?? "", text: payload.body ?? "" }
+  const rendered =
+    template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {}, locale)
+  const mail = payload.notification_type === "email"
+  // The fields of the request replace those of its template.
+  const email = rendered.email === undefined ? payload.email : { ...rendered.email, ...payload.email }
+  const attachments = [...(payload.attachments ?? []), ...(rendered.attachments ?? [])]
+  return {
+    title: EmailOptions.oneLine(rendered.title),
     text: rendered.text,
     // HTML that derives from plain text is created when the e-mail is sent, which keeps the document small.
     ...(mail && rendered.html !== undefined ? { html: rendered.html } : {}),
-    data,
-    ...(isNonEmptyKey(collapse_key) ? { collapse_key } : {}),
-    ...(mail || push === undefined ? {} : { push: presentation }),
     ...(mail && email !== undefined ? { email: yield* EmailOptions.make(email) } : {}),
-    ...(category === undefined ? {} : { category }),
-    ...(actor === undefined ? {} : { actor }),
     ...(attachments.length === 0 || !mail ? {} : { attachments }),
-    ...(expires_at === undefined ? {} : { expires_at: Timestamp.toMillis(expires_at) }),
   }
 })
 
@@ -167,10 +212,23 @@ const decodePush = Schema.decodeUnknownOption(PushOptions)
 
 /** Copies go out once, with the first mail that can be sent. */
 const withCopies = (content: NotificationContent, deliveries: ReadonlyArray<DeliveryEntry>): NotificationContent => {
-  const { email } = content
-  if (email === undefined || (email.cc === undefined && email.bcc === undefined)) return content
   const copies_at = deliveries.findIndex(({ summary }) => summary === undefined)
-  return copies_at === -1 ? content : { ...content, email: { ...email, copies_at } }
+  const { localized } = content
+  const marked = markCopies(content, copies_at)
+  return localized === undefined
+    ? marked
+    : {
+        ...marked,
+        localized: Object.fromEntries(
+          Object.entries(localized).map(([locale, one]) => [locale, markCopies(one, copies_at)]),
+        ),
+      }
+}
+
+const markCopies = <C extends LocalizedContent>(content: C, copies_at: number): C => {
+  const { email } = content
+  if (copies_at === -1 || email === undefined || (email.cc === undefined && email.bcc === undefined)) return content
+  return { ...content, email: { ...email, copies_at } }
 }
 
 /** Only a document near the limit is serialised to measure it. */

@@ -19,11 +19,13 @@ import type { HandlerError } from "@armoricore/worker/Handler"
 import { emit, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import { Clock, Context, Effect, Option, Schema } from "effect"
+import { Notifications } from "../request/Notifications.ts"
+import { UnreadBadge } from "../request/UnreadBadge.ts"
 import * as WorkKinds from "../WorkKinds.ts"
 import * as Conditions from "./Conditions.ts"
 import * as Digests from "./Digests.ts"
 import { childRequest } from "./StepRequest.ts"
-import type { Instruction } from "./Workflow.ts"
+import type { Instruction, SendInstruction } from "./Workflow.ts"
 import type { CompiledWorkflow } from "./WorkflowFiles.ts"
 import { type WorkflowRun, workflowRuns } from "./WorkflowRun.ts"
 
@@ -53,6 +55,8 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
     const bus = yield* EventBus
     const registry = yield* WorkflowRegistry
     const runs = yield* Collection.make(workflowRuns)
+    const notifications = yield* Notifications
+    const badges = yield* UnreadBadge
     const scheduled = yield* ScheduledWork.make("notify")
     const conditions = yield* Conditions.make
     const digests = yield* Digests.make
@@ -121,10 +125,23 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       return wake_at
     })
 
-    const send = (run: WorkflowRun, position: number, instruction: Extract<Instruction, { readonly op: "send" }>) =>
-      Effect.flatMap(childRequest(run, position, instruction), (event) =>
-        Effect.map(request(event, JSON.stringify(event.payload).length), (results) => ({ event, results })),
-      )
+    /** The badge `unread` counts the in-app items of this run even if the inbox has not stored them yet. */
+    const withBadge = Effect.fnUntraced(function* (run: WorkflowRun, { type }: SendInstruction) {
+      const { push } = run.content
+      if (type !== "push" || push?.badge !== "unread") return run
+      const states = yield* Effect.forEach(Object.values(run.sent), notifications.refresh)
+      const items = states
+        .flatMap(Option.toArray)
+        .flatMap(({ deliveries, notification_type }) => (notification_type === "in_app" ? deliveries : []))
+        .flatMap(({ delivery_id, summary }) => (summary?.status === "sent" ? [delivery_id] : []))
+      const badge = yield* badges.count(run.user_id, items)
+      return { ...run, content: { ...run.content, push: { ...push, badge } } }
+    })
+
+    const send = Effect.fnUntraced(function* (run: WorkflowRun, position: number, instruction: SendInstruction) {
+      const event = yield* childRequest(yield* withBadge(run, instruction), position, instruction)
+      return { event, results: yield* request(event, JSON.stringify(event.payload).length) }
+    })
 
     const carryOut = Effect.fnUntraced(function* (
       run: WorkflowRun,

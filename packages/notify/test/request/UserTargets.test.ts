@@ -1,6 +1,7 @@
 /** Requests that name only a user: the in-app inbox, and the registered devices. */
 import { assert, describe, it } from "@effect/vitest"
 import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { Effect, Layer } from "effect"
 import { type Message, layer as providerLayer } from "../../src/provider/Provider.ts"
 import * as InApp from "../../src/providers/inapp/InApp.ts"
@@ -19,8 +20,13 @@ const recorder = providerLayer(
       }),
   }),
 )
-const notify = service(Layer.merge(recorder, InApp.layer)).pipe(
-  Layer.provideMerge(Layer.provideMerge(UserDevices.layer, ports)),
+const greeting = {
+  name: "greeting",
+  render: (_context: unknown, locale = "default") =>
+    Effect.succeed({ title: `Title ${locale}`, text: "", html: locale }),
+}
+const notify = service(Layer.merge(recorder, InApp.layer), { templates: [greeting] }).pipe(
+  Layer.provideMerge(Layer.provideMerge(Layer.merge(UserDevices.layer, UserPreferences.layer), ports)),
 )
 
 describe("a request with only a user id", () => {
@@ -83,6 +89,37 @@ describe("a request with only a user id", () => {
           { channel: "email", address: "anna@example.org" },
         ],
       )
+    }).pipe(Effect.provide(notify)),
+  )
+
+  it.live("a template is in the language of the request, else of the device, else of the preferences", () =>
+    Effect.gen(function* () {
+      const devices = yield* UserDevices
+      const shown = Effect.fnUntraced(function* (fields: object) {
+        sent.length = 0
+        const state = yield* awaitFinal(yield* publishRequest({ user_id: "bo", template: "greeting", ...fields }))
+        assert.strictEqual(state?.status, "sent")
+        return sent.map(({ html, target, title }) => [target.channel, title, html]).toSorted()
+      })
+      yield* devices.register("bo", { device_id: "a", platform: "android", token: "fcm-token-2", locale: "fr" })
+      yield* devices.register("bo", { device_id: "b", platform: "ios", token: "cd".repeat(32) })
+      yield* devices.register("bo", { device_id: "c", platform: "email", token: "bo@example.org", locale: "pt-BR" })
+      assert.deepStrictEqual(yield* shown({}), [
+        ["apns", "Title default", undefined],
+        ["fcm", "Title fr", undefined],
+      ])
+      yield* (yield* UserPreferences).put("bo", { categories: {}, locale: "de" })
+      assert.deepStrictEqual(yield* shown({}), [
+        ["apns", "Title de", undefined],
+        ["fcm", "Title fr", undefined],
+      ])
+      assert.deepStrictEqual(yield* shown({ locale: "es" }), [
+        ["apns", "Title es", undefined],
+        ["fcm", "Title es", undefined],
+      ])
+      assert.deepStrictEqual(yield* shown({ notification_type: "email" }), [["email", "Title pt-BR", "pt-BR"]])
+      const recipients = [{ email: "bo@example.com" }]
+      assert.deepStrictEqual(yield* shown({ notification_type: "email", recipients }), [["email", "Title de", "de"]])
     }).pipe(Effect.provide(notify)),
   )
 })

@@ -51,6 +51,7 @@ steps:
       - { type: push, name: first }
       - { type: email }
 `,
+        "name: counted\nsteps: [{type: in_app}, {type: push}, {type: delay, for: 1h}, {type: push, name: later}]",
         `{"name": "reminder", "steps": [
           {"type": "push"}, {"type": "delay", "for": "1h"},
           {"type": "when", "condition": {"all": [{"payload": "order.open", "equals": true}, {"preference": "email"}]},
@@ -204,6 +205,44 @@ describe("workflows", () => {
       yield* TestClock.adjust("2 hours")
       yield* tick
       assert.deepStrictEqual(titles(), ["fcm Pay"])
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+  )
+
+  it.effect("the badge unread counts the inbox when the push is sent, with the item of the same run", () =>
+    Effect.gen(function* () {
+      const inbox = yield* UserInbox
+      const item = (id: string) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          inbox.add("u", {
+            id,
+            notification_id: "n",
+            title: "",
+            body: "",
+            data: {},
+            created_at: new Date(now).toISOString(),
+          }),
+        )
+      yield* item("1")
+      yield* item("2")
+      const id = yield* trigger("counted", { title: "New", push: { badge: "unread" } })
+      // Realtime does not run here, so the inbox has not the item of the run.
+      yield* reaches(id, 2)
+      yield* inbox.markAllRead("u")
+      const later = new Date((yield* Clock.currentTimeMillis) + 600_000).toISOString()
+      const scheduled = { notification_type: "push", title: "Scheduled", recipients: recipients.slice(0, 1) }
+      yield* publishRequest({ ...scheduled, push: { badge: "unread" }, send_at: later })
+      yield* item("3")
+      yield* TestClock.adjust("1 hour")
+      yield* ends(id)
+      yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 3)
+      assert.sameDeepMembers(
+        sent.map(({ push, title }) => [title, push?.badge]),
+        [
+          ["New", 3],
+          ["Scheduled", 1],
+          ["New", 2],
+        ],
+      )
     }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
   )
 
