@@ -37,6 +37,9 @@ export const Target = Schema.Union([
     /** One of several apps. */
     app: Schema.optionalKey(Schema.String),
   }),
+  /** Devices that FCM chooses. */
+  Schema.Struct({ channel: Schema.Literal("fcm"), topic: Schema.String, app: Schema.optionalKey(Schema.String) }),
+  Schema.Struct({ channel: Schema.Literal("fcm"), condition: Schema.String, app: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ channel: Schema.Literal("web_push"), subscription: WebPushSubscription }),
   Schema.Struct({ channel: Schema.Literal("email"), address: Schema.String }),
   Schema.Struct({ channel: Schema.Literal("in_app"), user_id: Schema.String }),
@@ -157,7 +160,7 @@ export const EmailContent = Schema.Struct({
 })
 export type EmailContent = typeof EmailContent.Type
 
-/** What a template renders for one language. */
+/** The rendered texts of one language. */
 const renderedFields = {
   title: Schema.String,
   text: Schema.String,

@@ -28,6 +28,10 @@ export const WebPushSubscription = Schema.Struct({
 
 export const Recipient = Schema.Union([
   Schema.Struct({ fcm_token: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
+  /** Every device that subscribed to the topic, with or without `/topics/`. */
+  Schema.Struct({ fcm_topic: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
+  /** Every device for which it holds: `'news' in topics && !('quiet' in topics)`. */
+  Schema.Struct({ fcm_condition: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
   Schema.Struct({ apns_token: Schema.NonEmptyString, app: optionalNullable(Schema.NonEmptyString) }),
   Schema.Struct({ web_push: WebPushSubscription }),
   Schema.Struct({ email: Schema.NonEmptyString }),

@@ -2,7 +2,7 @@
  * Applies the preferences of the user to a notification: a channel that the user switched off sends nothing, and quiet hours
  * delay what disturbs. A category of `critical` ignores both.
  */
-import type { NotificationState } from "@armoricore/domain/NotificationState"
+import type { DeliveryEntry, NotificationState } from "@armoricore/domain/NotificationState"
 import { isAllowed, quietUntil } from "@armoricore/domain/Preferences"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
@@ -37,7 +37,7 @@ export class PreferenceRules extends Context.Service<
       return {
         apply: (state, now) => {
           const { category } = state.content
-          const isSettled = state.deliveries.every(({ summary }) => summary !== undefined)
+          const isSettled = !state.deliveries.some(isOpenForUser)
           if (isSettled || (state.send_at ?? 0) > now || (category !== undefined && critical.has(category)))
             return Effect.succeed(state)
           return Effect.map(preferences.get(state.user_id), (wanted) => {
@@ -54,11 +54,15 @@ export class PreferenceRules extends Context.Service<
   )
 }
 
-/** Ends the open deliveries. */
+/** FCM chooses the devices of a topic: they are not those of the notification's user. */
+const isOpenForUser = ({ summary, target }: DeliveryEntry): boolean =>
+  summary === undefined && !("topic" in target || "condition" in target)
+
+/** Ends the open deliveries to the user. */
 export const suppress = (state: NotificationState, reason: string): NotificationState => ({
   ...state,
   deliveries: state.deliveries.map((entry) =>
-    entry.summary === undefined
+    isOpenForUser(entry)
       ? { ...entry, summary: { channel: entry.target.channel, provider: "none", status: "suppressed", reason } }
       : entry,
   ),

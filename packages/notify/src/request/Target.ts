@@ -33,6 +33,10 @@ export const targetsOf = ({
 
 export const targetOf = (recipient: Recipient): Target => {
   if ("fcm_token" in recipient) return { channel: "fcm", token: recipient.fcm_token.trim(), ...appOf(recipient) }
+  if ("fcm_topic" in recipient)
+    return { channel: "fcm", topic: recipient.fcm_topic.trim().replace(/^\/topics\//, ""), ...appOf(recipient) }
+  if ("fcm_condition" in recipient)
+    return { channel: "fcm", condition: recipient.fcm_condition.trim(), ...appOf(recipient) }
   if ("apns_token" in recipient) return { channel: "apns", token: recipient.apns_token.trim(), ...appOf(recipient) }
   if ("web_push" in recipient) {
     const { endpoint, keys } = recipient.web_push
@@ -74,6 +78,8 @@ export const identityOf = (target: Target): string => {
     case "in_app":
       return target.user_id
     case "fcm":
+      if ("topic" in target) return `/topics/${target.topic}`
+      return "condition" in target ? target.condition : target.token
     case "apns":
       return target.token
     default:
@@ -141,7 +147,13 @@ export const platformOf = (channel: NotificationChannel): string => channelTrait
 export const typeOf = (channel: NotificationChannel): NotificationType => channelTraits[channel].type
 
 export interface TargetError {
-  readonly reason: "wrong_recipient" | "malformed_token" | "malformed_address" | "malformed_number" | "malformed_url"
+  readonly reason:
+    | "wrong_recipient"
+    | "malformed_topic"
+    | "malformed_token"
+    | "malformed_address"
+    | "malformed_number"
+    | "malformed_url"
   readonly message: string
 }
 
@@ -161,6 +173,8 @@ export const validateTarget = (target: Target, type: NotificationType | undefine
         ? undefined
         : { reason: "malformed_address", message: "this is not an e-mail address; use the form name@example.com" }
     case "fcm":
+      if ("topic" in target) return /^[A-Za-z0-9_.~%-]{1,900}$/.test(target.topic) ? undefined : malformedTopic
+      if ("condition" in target) return isCondition(target.condition) ? undefined : malformedCondition
       return /^[\x21-\x7e]{8,4096}$/.test(target.token)
         ? undefined
         : malformed("an FCM token has 8 to 4,096 printable ASCII characters and no spaces")
@@ -188,6 +202,31 @@ export const validateTarget = (target: Target, type: NotificationType | undefine
         ? undefined
         : { reason: "malformed_url", message: "a webhook is an https URL of at most 2,048 characters" }
   }
+}
+
+const malformedTopic: TargetError = {
+  reason: "malformed_topic",
+  message: "a topic of FCM has 1 to 900 characters of A-Z a-z 0-9 - _ . ~ %",
+}
+const malformedCondition: TargetError = {
+  reason: "malformed_topic",
+  message: "a condition of FCM combines up to five topics: 'news' in topics && ('fr' in topics || 'de' in topics)",
+}
+
+/** FCM takes up to five topics, joined by && and ||, with parentheses and !. */
+const isCondition = (text: string): boolean => {
+  const topics = text.match(/'[A-Za-z0-9_.~%-]+'\s+in\s+topics/g) ?? []
+  if (topics.length === 0 || topics.length > 5 || text.length > 5_000) return false
+  // Reduces the text until only one operand remains.
+  let rest = text.replaceAll(/'[A-Za-z0-9_.~%-]+'\s+in\s+topics/g, "t").replaceAll(/\s+/g, "")
+  for (let before = ""; before !== rest;) {
+    before = rest
+    rest = rest
+      .replaceAll("!t", "t")
+      .replaceAll("(t)", "t")
+      .replaceAll(/t(?:&&|\|\|)t/g, "t")
+  }
+  return rest === "t"
 }
 
 const isHttpsUrl = (text: string): boolean =>

@@ -27,7 +27,7 @@ const scripted = (calls: Array<string>, at: Array<number> = []) => {
     reports: false,
     send: ({ target, uuid }) =>
       Effect.suspend((): ReturnType<Provider["send"]> => {
-        const token = target.channel === "fcm" ? target.token : ""
+        const token = "token" in target ? target.token : ""
         calls.push(`${token} ${uuid}`)
         at.push(Date.now())
         const count = (seen.get(token) ?? 0) + 1

@@ -37,7 +37,7 @@ const push: Provider = {
   channels: ["fcm"],
   reports: false,
   send: ({ target }) => {
-    const token = target.channel === "fcm" ? target.token : ""
+    const token = "token" in target ? target.token : ""
     if (token.startsWith("dead")) return Effect.fail(new InvalidTarget({ reason: "unregistered", message: "gone" }))
     if (token.startsWith("refused")) return Effect.fail(new PermanentError({ code: "refused", message: "no" }))
     return Effect.succeed({ providerId: "p" })

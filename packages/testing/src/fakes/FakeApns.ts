@@ -29,6 +29,8 @@ export class FakeApns extends Context.Service<
     readonly keyId: string
     readonly teamId: string
     readonly topic: string
+    /** Of another app. */
+    readonly otherTopic: string
     /** The authority to trust. */
     readonly ca: string
     readonly sent: Array<SentApnsPush>
@@ -108,6 +110,8 @@ const names = Object.keys(reasons)
 const keyId = "FAKEKEY123"
 const teamId = "FAKETEAM12"
 const topic = "com.example.fake"
+/** Of another app of the team. */
+const otherTopic = "com.example.fake-driver"
 
 const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
   const { privateKey, publicKey } = yield* Effect.promise(() => generateKeyPair("ES256", { extractable: true }))
@@ -190,7 +194,8 @@ const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
     const body = Buffer.concat(chunks)
     const collapseId = String(headers["apns-collapse-id"] ?? "")
     const suffix = headers["apns-push-type"] === "liveactivity" ? ".push-type.liveactivity" : ""
-    if (headers["apns-topic"] !== `${topic}${suffix}`) return refuse("BadTopic")
+    const ofApp = `${otherTopic}${suffix}`
+    if (headers["apns-topic"] !== `${topic}${suffix}` && headers["apns-topic"] !== ofApp) return refuse("BadTopic")
     if (Buffer.byteLength(collapseId) > 64) return refuse("BadCollapseId")
     if (body.length > 4_096) return refuse("PayloadTooLarge")
     if (fake.otherEnvironment) return refuse("BadDeviceToken")
@@ -237,6 +242,7 @@ const make = Effect.fnUntraced(function* (options: FakeApnsOptions = {}) {
     keyId,
     teamId,
     topic,
+    otherTopic,
     ca: certificate,
     sent,
     requestedTokens,

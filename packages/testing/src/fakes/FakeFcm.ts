@@ -8,6 +8,7 @@ import { exportPKCS8, generateKeyPair, jwtVerify } from "jose"
 import * as FakeHttpServer from "./FakeHttpServer.ts"
 
 export interface SentFcmPush {
+  /** Of a device; else the topic or the condition. */
   readonly token: string
   readonly message: Readonly<Record<string, unknown>>
   /** Position in the order of arrival. */
@@ -19,9 +20,11 @@ export class FakeFcm extends Context.Service<
   {
     readonly baseUrl: string
     readonly serviceAccount: Redacted.Redacted<string>
+    /** Of the project of the app `driver`, as `FCM_APPS`. */
+    readonly apps: Redacted.Redacted<string>
     /** Accepted messages. */
     readonly sent: Array<SentFcmPush>
-    /** Device tokens of every request, accepted or not. */
+    /** Device tokens, topics and conditions of every request, accepted or not. */
     readonly requestedTokens: Array<string>
     /** How often the token endpoint gave an access token. */
     readonly accessTokensIssued: () => number
@@ -102,12 +105,13 @@ const make = Effect.gen(function* () {
     request: FakeHttpServer.RecordedRequest,
   ): FakeHttpServer.FakeResponse | Promise<FakeHttpServer.FakeResponse> => {
     if (request.path === "/token") return answerToken(request.body)
-    if (request.path !== `/v1/projects/${project}/messages:send`) return { status: 404, body: "{}" }
+    const [, calledProject] = /^\/v1\/projects\/(fake-project(?:-driver)?)\/messages:send$/.exec(request.path) ?? []
+    if (calledProject === undefined) return { status: 404, body: "{}" }
     if (!access.has(request.headers.authorization?.slice("Bearer ".length) ?? "")) {
       return errorResponse({ status: 401, code: "UNAUTHENTICATED" })
     }
     const { message } = JSON.parse(request.body.toString())
-    const token: string = message.token
+    const token: string = message.token ?? message.topic ?? message.condition
     requestedTokens.push(token)
     if (fake.unavailable) return errorResponse({ status: 503, code: "UNAVAILABLE", fcm: true })
     const count = (seen.get(token) ?? 0) + 1
@@ -121,21 +125,21 @@ const make = Effect.gen(function* () {
     }
     if (fake.acceptedBody !== undefined) return { status: 200, body: fake.acceptedBody }
     sent.push({ token, message, position: sent.length })
-    return { status: 200, body: JSON.stringify({ name: `projects/${project}/messages/${crypto.randomUUID()}` }) }
+    return { status: 200, body: JSON.stringify({ name: `projects/${calledProject}/messages/${crypto.randomUUID()}` }) }
   }
 
   const baseUrl = yield* FakeHttpServer.listenHttp(answer)
+  const account = {
+    type: "service_account",
+    project_id: project,
+    private_key: pem,
+    client_email: email,
+    token_uri: `${baseUrl}/token`,
+  }
   const fake: FakeFcm["Service"] = {
     baseUrl,
-    serviceAccount: Redacted.make(
-      JSON.stringify({
-        type: "service_account",
-        project_id: project,
-        private_key: pem,
-        client_email: email,
-        token_uri: `${baseUrl}/token`,
-      }),
-    ),
+    serviceAccount: Redacted.make(JSON.stringify(account)),
+    apps: Redacted.make(JSON.stringify({ driver: { ...account, project_id: `${project}-driver` } })),
     sent,
     requestedTokens,
     accessTokensIssued: () => given,

@@ -6,7 +6,7 @@
  * |---|---|
  * | 404 UNREGISTERED | invalid target |
  * | 400 with FcmError INVALID_ARGUMENT | refusal `invalid_argument`: the token may be at fault |
- * | 400 otherwise | permanent, reason `bad_request` |
+ * | 400 otherwise, and for a topic or a condition | permanent, reason `bad_request` |
  * | 401 | the access token is renewed once, then configuration error |
  * | 403 SENDER_ID_MISMATCH | refusal: a token of another project, or the service account is of another |
  * | 401 THIRD_PARTY_AUTH_ERROR | misconfigured kind: messages to Apple devices and browsers wait, others are sent |
@@ -191,16 +191,18 @@ const makeSend = Effect.fnUntraced(function* (account: typeof Account.Type, opti
       })
     const access = yield* token.get
     const first = yield* post(access)
-    if (first.status !== 401) return yield* classify(first)
+    const isOneDevice = "token" in message.target
+    if (first.status !== 401) return yield* classify(first, isOneDevice)
     const { code } = yield* errorOf(first.text)
-    if (code === "THIRD_PARTY_AUTH_ERROR") return yield* classify(first)
+    if (code === "THIRD_PARTY_AUTH_ERROR") return yield* classify(first, isOneDevice)
     yield* token.invalidate(access)
-    return yield* Effect.flatMap(token.get, (renewed) => Effect.flatMap(post(renewed), classify))
+    return yield* classify(yield* post(yield* token.get), isOneDevice)
   })
 })
 
 const classify = Effect.fnUntraced(function* (
   response: HttpCall.HttpResponse,
+  isOneDevice: boolean,
 ): Effect.fn.Return<{ readonly providerId?: string }, Exclude<ProviderError, UnknownOutcome>> {
   const { status } = response
   if (status === 200) {
@@ -214,7 +216,8 @@ const classify = Effect.fnUntraced(function* (
   const retryAfterMillis = yield* HttpCall.parseRetryAfter(response.headers)
   if (status === 404 && code === "UNREGISTERED") return yield* new InvalidTarget({ reason: "unregistered", message })
   if (status === 400) {
-    if (!fcm || code !== "INVALID_ARGUMENT") return yield* new PermanentError({ code: "bad_request", message })
+    if (!fcm || code !== "INVALID_ARGUMENT" || !isOneDevice)
+      return yield* new PermanentError({ code: "bad_request", message })
     const reason = "invalid_argument"
     return yield* new Refusal({ fault: "recipient", reason, setting: "FCM_SERVICE_ACCOUNT", message })
   }
@@ -334,10 +337,14 @@ const bodyOf = (message: Message): Effect.Effect<string, PermanentError> =>
         }),
       )
     }
-    return Effect.succeed(
-      JSON.stringify({ message: { token: target.channel === "fcm" ? target.token : "", ...content } }),
-    )
+    return Effect.succeed(JSON.stringify({ message: { ...addressOf(target), ...content } }))
   })
+
+const addressOf = (target: Message["target"]): Readonly<Record<string, string>> => {
+  if (target.channel !== "fcm") return {}
+  if ("topic" in target) return { topic: target.topic }
+  return "condition" in target ? { condition: target.condition } : { token: target.token }
+}
 
 /** FCM stores a message for at most 28 days and refuses a longer time. */
 const maxTtlSeconds = 2_419_200

@@ -3,6 +3,7 @@ import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { FakeFcm } from "@armoricore/testing/fakes/FakeFcm"
 import { FakePushService } from "@armoricore/testing/fakes/FakePushService"
 import * as TcpProxy from "@armoricore/testing/TcpProxy"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { type Message, type Provider, ProviderRegistry } from "../../../src/provider/Provider.ts"
@@ -102,6 +103,75 @@ describe("the fields of push", () => {
       const quiet = yield* apnsPush(provider, { push: { sound: false } })
       assert.deepStrictEqual(quiet.payload, { aps: { alert: { title: "Hello", body: "World" } } })
     }).pipe(Effect.provide(FakeApns.layer)),
+  )
+
+  it.live("the app of a device chooses the topic of APNs and the project of FCM", () =>
+    Effect.gen(function* () {
+      const apns = yield* FakeApns
+      const apnsProvider = yield* apnsOf(undefined, { apps: new Map([["driver", apns.otherTopic]]) })
+      const fake = yield* FakeFcm
+      const fcm = yield* Fcm.make({ baseUrl: fake.baseUrl, serviceAccount: fake.serviceAccount, apps: fake.apps })
+      yield* apnsProvider.send(messageTo(apnsTarget))
+      yield* apnsProvider.send(messageTo({ ...apnsTarget, app: "driver" }))
+      assert.deepStrictEqual(
+        apns.sent.map(({ headers }) => headers["apns-topic"]),
+        [apns.topic, apns.otherTopic],
+      )
+      const names = yield* Effect.forEach([fcmTarget, { ...fcmTarget, app: "driver" }], (target) =>
+        Effect.map(fcm.send(messageTo(target)), ({ providerId }) => providerId?.split("/messages/")[0]),
+      )
+      assert.deepStrictEqual(names, ["projects/fake-project", "projects/fake-project-driver"])
+      for (const [provider, target, setting] of [
+        [apnsProvider, { ...apnsTarget, app: "rider" }, "APNS_APPS"],
+        [fcm, { ...fcmTarget, app: "rider" }, "FCM_APPS"],
+      ] as const) {
+        const error = yield* Effect.flip(provider.send(messageTo(target)))
+        assert.deepInclude(error, { _tag: "PermanentError", code: "unknown_app" })
+        assert.include(error.message, setting)
+      }
+    }).pipe(Effect.provide(Layer.fresh(Layer.merge(FakeApns.layer, FakeFcm.layer))), Effect.scoped),
+  )
+
+  it.live("a topic and a condition of FCM are sent as such, and invalid ones fail before the call", () =>
+    Effect.gen(function* () {
+      const condition = "'news' in topics && !('fr' in topics || 'de' in topics)"
+      const targets = [{ fcm_topic: "/topics/news" }, { fcm_condition: condition }, { fcm_topic: "invalid-topic" }]
+      // The preferences of the sender do not concern the devices of a topic.
+      yield* (yield* UserPreferences).put("u", { categories: { "*": { push: false } } })
+      const state = yield* awaitFinal(yield* publishRequest({ recipients: targets }))
+      const { sent } = yield* FakeFcm
+      assert.sameDeepMembers(
+        sent.map(({ message: { condition: when, token, topic } }) => ({ when, token, topic })),
+        [
+          { when: undefined, token: undefined, topic: "news" },
+          { when: condition, token: undefined, topic: undefined },
+        ],
+      )
+      assert.deepStrictEqual(
+        state?.deliveries.map(({ summary }) => summary?.reason),
+        [undefined, undefined, "bad_request"],
+      )
+      for (const recipient of [
+        { fcm_topic: "two words" },
+        { fcm_condition: "news" },
+        { fcm_condition: "'a' in topics || " },
+        { fcm_condition: "('a' in topics" },
+        { fcm_condition: Array.from({ length: 6 }, (_, index) => `'${index}' in topics`).join(" || ") },
+      ]) {
+        const failed = yield* awaitFinal(yield* publishRequest({ recipients: [recipient] }))
+        assert.deepNestedInclude(failed, { "deliveries[0].summary.reason": "malformed_topic" })
+      }
+      assert.lengthOf(sent, 2)
+    }).pipe(
+      Effect.provide(
+        service(
+          Layer.unwrap(Effect.map(FakeFcm, ({ baseUrl, serviceAccount }) => Fcm.layer({ baseUrl, serviceAccount }))),
+        ).pipe(
+          Layer.provideMerge(Layer.provideMerge(UserPreferences.layer, Layer.merge(ports, FakeFcm.layer))),
+          Layer.fresh,
+        ),
+      ),
+    ),
   )
 
   it.live("a Live Activity has Apple's push type and topic, and its required keys are checked", () =>
