@@ -13,6 +13,7 @@ import module from "node:module"
 import { constants } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { resolveOnce } from "./resolve.js"
 
 const minVersion = [22, 19]
 const flags = ["--max-semi-space-size=8"]
@@ -67,6 +68,7 @@ if (process.argv.length === 3 && process.argv[2] === "--version") {
   }
   // Compiled modules are stored in the folder for temporary files, so that a second start needs half the time.
   module.enableCompileCache()
+  resolveOnce()
   const { main } = await import("@armoricore/armoricore/main")
   main()
 } else {

@@ -36,18 +36,13 @@ const subcommand = <Name extends string, Input, ContextInput, E, R extends NodeS
 interface Subcommand {
   readonly description: string
   readonly load: () => Promise<Command.Command.SubcommandEntry>
-  readonly run: (args: ReadonlyArray<string>) => Effect.Effect<void, ExitCode, NodeServices.NodeServices>
+  readonly run: (args: ReadonlyArray<string>) => Effect.Effect<void, unknown, NodeServices.NodeServices>
 }
 
-/** A failure is reported, and becomes the exit code. */
 const runCommand = <Name extends string, Input, ContextInput, E, R>(
   command: Command.Command<Name, Input, ContextInput, E, R>,
   args: ReadonlyArray<string>,
-) =>
-  Effect.catchCause(
-    Command.runWith(command, { version })(args),
-    reportFailure(args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? "")),
-  )
+) => Command.runWith(command, { version })(args)
 
 const subcommands: Readonly<Record<string, Subcommand>> = {
   start: subcommand(
@@ -137,15 +132,19 @@ const shells: ReadonlyMap<string, Completions.Shell> = new Map([
   ["pwsh", "powershell"],
 ])
 
-const select = (args: ReadonlyArray<string>): Effect.Effect<void, ExitCode, NodeServices.NodeServices> => {
+const select = (args: ReadonlyArray<string>): Effect.Effect<void, unknown, NodeServices.NodeServices> => {
   const name = args.find((arg) => !arg.startsWith("-"))
   if (name !== undefined && Object.hasOwn(subcommands, name)) return subcommands[name]?.run(args) ?? Effect.void
   const shell = shells.get(/^--completions[= ](.+)$/.exec(args.join(" "))?.[1] ?? "")
   return shell === undefined ? runCommand(overview, args) : completions(shell)
 }
 
-/** Runs one command line. A failure is an `ExitCode`. */
-export const runCommandLine = (commandLine: ReadonlyArray<string>) => {
+/** Runs one command line. A failure is reported, also that of a module that does not load, and becomes an `ExitCode`. */
+export const runCommandLine = (commandLine: ReadonlyArray<string>): Effect.Effect<void, ExitCode> => {
   const args = joinNegativeValues(commandLine)
-  return Effect.provide(select(args), Layer.mergeAll(NodeServices.layer, presenter, cliConfig))
+  const isVerbose = args.includes("--debug") || /^(debug|trace)$/.test(process.env["LOG_LEVEL"] ?? "")
+  return select(args).pipe(
+    Effect.catchCause(reportFailure(isVerbose)),
+    Effect.provide(Layer.mergeAll(NodeServices.layer, presenter, cliConfig)),
+  )
 }

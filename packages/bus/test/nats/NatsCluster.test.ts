@@ -2,7 +2,7 @@
 import { eventually } from "@armoricore/testing/Eventually"
 import * as NatsCluster from "@armoricore/testing/NatsCluster"
 import * as Programs from "@armoricore/testing/Programs"
-import { assert, describe, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
 import { Duration, Effect, Logger, Queue } from "effect"
 import * as Address from "../../src/Address.ts"
 import { EventBus } from "../../src/EventBus.ts"
