@@ -32,6 +32,9 @@ describe("/v1/rooms/{id}/members", () => {
         Object(rest.body).members.map(({ user_id }: { user_id: string }) => user_id),
         ["bob"],
       )
+      // A member who never joined has the room on its list.
+      const rooms = yield* sendRequest("GET", "/v1/users/bob/rooms", { token: yield* signToken("bob") })
+      assert.deepStrictEqual(rooms.body, { rooms: [{ topic: "chat:room:team", room_id: "team", seq: 0, unread: 0 }] })
       const removed = yield* send("DELETE", "team/members/bob")
       assert.deepStrictEqual([removed.status, removed.body], [200, { removed: true, ended: 0, unresponsive: [] }])
       assert.deepInclude((yield* send("DELETE", "team/members/bob")).body, { removed: false })

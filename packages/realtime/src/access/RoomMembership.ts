@@ -2,12 +2,17 @@
  * Changes of the members of rooms, applied to the open sockets of all nodes: a removed member loses the topics of the room, a
  * new role counts from the next event. After an interruption of the bus, a node compares all its memberships with the
  * stored members, because it may have missed a change.
+ *
+ * The chat of a room is on the list of its members' rooms, with the messages since they were added as unread.
  */
+import type { PortError } from "@armoricore/domain/Errors"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Context, Effect, FiberHandle, Layer, Option, Schema } from "effect"
 import * as Backoff from "@armoricore/domain/Backoff"
+import * as Topic from "../channel/Topic.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { Endpoint } from "../socket/Endpoint.ts"
+import { ReadState } from "../rooms/ReadState.ts"
 import type { OpenSocket } from "../socket/SocketContext.ts"
 import { grantOf } from "./RoomAccess.ts"
 import { type Member, type MemberPage, RoomMembers } from "./RoomMembers.ts"
@@ -26,9 +31,9 @@ export class RoomMembership extends Context.Service<
   RoomMembership,
   {
     /** Adds a member, or changes its role. Returns the stored member. */
-    readonly put: (roomId: string, userId: string, role?: string) => Effect.Effect<Member, StateError>
+    readonly put: (roomId: string, userId: string, role?: string) => Effect.Effect<Member, PortError>
     /** Removes a member and ends its topics of the room that membership had allowed. */
-    readonly remove: (roomId: string, userId: string) => Effect.Effect<RemovedMember, StateError>
+    readonly remove: (roomId: string, userId: string) => Effect.Effect<RemovedMember, PortError>
     readonly list: (
       roomId: string,
       page: { readonly after?: string; readonly limit: number },
@@ -44,12 +49,13 @@ const reason = "removed"
 
 const recheckConcurrency = 16
 
-export const layer: Layer.Layer<RoomMembership, never, Cluster | Endpoint | RoomMembers> = Layer.effect(
+export const layer: Layer.Layer<RoomMembership, never, Cluster | Endpoint | ReadState | RoomMembers> = Layer.effect(
   RoomMembership,
   Effect.gen(function* () {
     const cluster = yield* Cluster
     const endpoint = yield* Endpoint
     const members = yield* RoomMembers
+    const readState = yield* ReadState
     const run = Effect.runForkWith(yield* Effect.context<never>())
 
     /** Compares one membership with the stored member. Returns 1 if it was ended. */
@@ -121,11 +127,14 @@ export const layer: Layer.Layer<RoomMembership, never, Cluster | Endpoint | Room
       put: Effect.fn("RoomMembership.put")(function* (roomId, userId, role) {
         const member = yield* members.put(roomId, userId, role)
         yield* announce(roomId, userId)
+        yield* readState.track(Topic.chatRoom(roomId), userId)
         return member
       }),
       remove: Effect.fn("RoomMembership.remove")(function* (roomId, userId) {
         const removed = yield* members.remove(roomId, userId)
-        return { removed, ...(yield* announce(roomId, userId)) }
+        const announced = yield* announce(roomId, userId)
+        yield* readState.untrack(Topic.chatRoom(roomId), userId)
+        return { removed, ...announced }
       }),
       list: members.list,
     }

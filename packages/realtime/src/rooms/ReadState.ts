@@ -16,6 +16,7 @@ import * as Topic from "../channel/Topic.ts"
 import { allNodes, Cluster } from "../cluster/Cluster.ts"
 import * as Throttle from "../pubsub/Throttle.ts"
 import { Topics } from "../pubsub/Topics.ts"
+import { PendingPositions, RecentPairs } from "./PendingPositions.ts"
 import { RoomLog } from "./RoomLog.ts"
 
 const maxAge = Duration.days(180)
@@ -50,10 +51,12 @@ export class ReadState extends Context.Service<
   {
     /** Returns the position after it: the highest one, and never behind the last message. */
     readonly markRead: (topic: string, userId: string, seq: number) => Effect.Effect<number, PortError>
-    /** The user wrote this message. Counts as read where the user marks messages as read. */
+    /** The user wrote this message. It counts as read if the room is on the user's list. */
     readonly noteSent: (topic: string, userId: string, seq: number) => void
     /** Adds the room to the user's list, as far as it is not there, with everything before now as read. */
     readonly track: (topic: string, userId: string) => Effect.Effect<void, PortError>
+    /** Removes the room from the user's list. */
+    readonly untrack: (topic: string, userId: string) => Effect.Effect<void, PortError>
     /** By user; `undefined` in a room with more users than are listed. */
     readonly ofRoom: (topic: string) => Effect.Effect<Readonly<Record<string, number>> | undefined, PortError>
     /** The user's rooms, the most recently read first. */
@@ -76,9 +79,9 @@ const readInterval = "1 second"
 const unreadInterval = "2 seconds"
 const flushTimeout = "5 seconds"
 const maxConcurrentWrites = 16
-const maxPendingUsers = 10_000
 const unreadKind = "rooms.unread"
-const UnreadNotice = Schema.Struct({ topic: Schema.String, users: Schema.Array(Schema.String) })
+/** With the positions that the sending node knows: those of the last second are not written yet. */
+const UnreadNotice = Schema.Struct({ topic: Schema.String, positions: Schema.Record(Schema.String, Schema.Int) })
 
 export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
   Layer.effect(
@@ -89,14 +92,16 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
       const cluster = yield* Cluster
       const users = yield* Collection.make(userReads)
       const rooms = yield* Collection.make(roomReads)
-      const pendingUsers = new Pending()
-      const pendingRooms = new Pending()
+      const pendingUsers = new PendingPositions()
+      const pendingRooms = new PendingPositions()
       const hasPending = yield* Latch.make(false)
+      /** Users and rooms without a stored position, at the user's first message. */
+      const untracked = new RecentPairs()
 
       const broadcastRead = yield* Throttle.make((topic) => sendReads(topic), readInterval)
       const broadcastUnread = yield* Throttle.make((topic) => sendUnread(topic), unreadInterval)
       /** Positions that are not broadcast yet, by room. */
-      const unsent = new Pending()
+      const unsent = new PendingPositions()
 
       const note = (topic: string, userId: string, seq: number): void => {
         pendingUsers.note(userId, topic, seq)
@@ -104,7 +109,8 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         hasPending.openUnsafe()
       }
 
-      const mergeUser = (userId: string, positions: ReadonlyMap<string, number>) =>
+      /** `onlyNew`: rooms that are on the list stay as they are. Returns whether something changed. */
+      const mergeUser = (userId: string, positions: ReadonlyMap<string, number>, onlyNew = false) =>
         Effect.flatMap(Clock.currentTimeMillis, (at) =>
           users.modifyOrRetry(userId, (current) => {
             const merged = {
@@ -112,7 +118,8 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
             } as Record<string, typeof Position.Type>
             let isChanged = false
             for (const [topic, seq] of positions) {
-              if (seq <= (merged[topic]?.seq ?? -1)) continue
+              const before = merged[topic]
+              if (before !== undefined && (onlyNew || seq <= before.seq)) continue
               merged[topic] = { seq, at }
               isChanged = true
             }
@@ -120,7 +127,7 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
               .sort(([, a], [, b]) => b.at - a.at)
               .slice(0, maxRooms)
             return Effect.succeed([
-              undefined,
+              isChanged,
               isChanged ? Option.some({ rooms: Object.fromEntries(retained) }) : Option.none(),
             ])
           }),
@@ -143,7 +150,7 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         })
 
       const forgetInRoom = (topic: string, userId: string) => {
-        pendingRooms.settle(topic, new Map([[userId, pendingRooms.of(topic).get(userId) ?? -1]]))
+        pendingRooms.forget(topic, userId)
         return rooms.modifyOrRetry(topic, (current) => {
           const before = Option.getOrUndefined(current)?.value
           if (before?.users[userId] === undefined) return Effect.succeed([undefined, Option.none()])
@@ -154,7 +161,7 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
 
       /** Writes what is pending. A position that cannot be written stays pending. */
       const write = (
-        pending: Pending,
+        pending: PendingPositions,
         merge: (key: string, positions: ReadonlyMap<string, number>) => Effect.Effect<unknown, PortError>,
       ) =>
         Effect.suspend(() =>
@@ -226,32 +233,31 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         }).pipe(Effect.catch(logFailure(topic)))
 
       /** To the users with sockets on this node. */
-      const deliverUnread = (topic: string, userIds: ReadonlyArray<string>): Effect.Effect<void> =>
+      const deliverUnread = (topic: string, positions: Readonly<Record<string, number>>): Effect.Effect<void> =>
         Effect.forEach(
-          userIds.filter((userId) => topics.subscriberCount(Topic.user(userId)) > 0),
-          Effect.fnUntraced(function* (userId) {
-            const position = (yield* positionsOf(userId))[topic]
-            if (position === undefined) return
-            const count = yield* roomLog.count(topic, position.seq, maxUnread)
+          Object.entries(positions).filter(([userId]) => topics.subscriberCount(Topic.user(userId)) > 0),
+          Effect.fnUntraced(function* ([userId, seq]) {
+            const position = Math.max(seq, pendingRooms.of(topic).get(userId) ?? 0)
+            const count = yield* roomLog.count(topic, position, maxUnread)
             topics.deliver(Topic.user(userId), "unread", { topic, room_id: Topic.roomIdOf(topic), count })
           }),
           { discard: true },
         ).pipe(Effect.catch(logFailure(topic)))
 
-      const notifyUnread = (topic: string, userIds: ReadonlyArray<string>): Effect.Effect<void> =>
+      const notifyUnread = (topic: string, positions: Readonly<Record<string, number>>): Effect.Effect<void> =>
         Effect.andThen(
-          deliverUnread(topic, userIds),
-          cluster.isClustered ? cluster.send(allNodes, unreadKind, { topic, users: userIds }) : Effect.void,
+          deliverUnread(topic, positions),
+          cluster.isClustered ? cluster.send(allNodes, unreadKind, { topic, positions }) : Effect.void,
         )
 
       const sendUnread = (topic: string): Effect.Effect<void> =>
         Effect.flatMap(ofRoom(topic), (positions) =>
-          positions === undefined ? Effect.void : notifyUnread(topic, Object.keys(positions)),
+          positions === undefined ? Effect.void : notifyUnread(topic, positions),
         ).pipe(Effect.catch(logFailure(topic)))
 
       const run = Effect.runForkWith(yield* Effect.context<never>())
       yield* cluster.on(unreadKind, UnreadNotice, ({ value }) => {
-        run(deliverUnread(value.topic, value.users))
+        run(deliverUnread(value.topic, value.positions))
       })
 
       return {
@@ -263,14 +269,47 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
           unsent.note(topic, userId, position)
           yield* broadcastRead.trigger(topic)
           // The user's other devices.
-          yield* notifyUnread(topic, [userId])
+          yield* notifyUnread(topic, { [userId]: position })
           return position
         }),
         noteSent: (topic, userId, seq) => {
-          if (pendingUsers.knows(userId, topic)) note(topic, userId, seq)
+          if (pendingUsers.knows(userId, topic)) return note(topic, userId, seq)
+          if (untracked.has(userId, topic)) return
+          untracked.add(userId, topic)
+          run(
+            Effect.matchEffect(positionsOf(userId), {
+              onSuccess: (positions) =>
+                Effect.sync(() => {
+                  if (positions[topic] !== undefined) note(topic, userId, seq)
+                }),
+              // The next message tries again.
+              onFailure: (error) =>
+                Effect.andThen(
+                  logFailure(topic)(error),
+                  Effect.sync(() => untracked.delete(userId, topic)),
+                ),
+            }),
+          )
         },
         track: Effect.fn("ReadState.track")(function* (topic, userId) {
-          if ((yield* positionsOf(userId))[topic] === undefined) note(topic, userId, yield* roomLog.lastSeq(topic))
+          if ((yield* positionsOf(userId))[topic] !== undefined) return
+          const seq = yield* roomLog.lastSeq(topic)
+          // At once: another node that tracks the room in the next second must find it.
+          const isNew = yield* mergeUser(userId, new Map([[topic, seq]]), true)
+          untracked.delete(userId, topic)
+          if (!isNew) return
+          pendingRooms.note(topic, userId, seq)
+          hasPending.openUnsafe()
+        }),
+        untrack: Effect.fn("ReadState.untrack")(function* (topic, userId) {
+          pendingUsers.forget(userId, topic)
+          yield* users.modifyOrRetry(userId, (current) => {
+            const before = Option.getOrUndefined(current)?.value.rooms ?? {}
+            if (before[topic] === undefined) return Effect.succeed([undefined, Option.none()])
+            const { [topic]: _, ...others } = before
+            return Effect.succeed([undefined, Option.some({ rooms: others })])
+          })
+          yield* forgetInRoom(topic, userId)
         }),
         ofRoom,
         ofUser: Effect.fn("ReadState.ofUser")(function* (userId, limit) {
@@ -297,52 +336,3 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
   )
 
 const emptyRoom: RoomReads = { users: {}, full: false }
-
-/** The highest position by two keys, and which pairs of keys were noted lately. */
-class Pending {
-  readonly #positions = new Map<string, Map<string, number>>()
-  readonly #known = new Set<string>()
-
-  get size(): number {
-    return this.#positions.size
-  }
-
-  note(key: string, inner: string, seq: number): void {
-    const positions = this.#positions.get(key) ?? new Map<string, number>()
-    this.#positions.set(key, positions)
-    if (seq >= (positions.get(inner) ?? -1)) positions.set(inner, seq)
-    const pair = `${key} ${inner}`
-    this.#known.delete(pair)
-    this.#known.add(pair)
-    const [oldest] = this.#known
-    if (this.#known.size > maxPendingUsers && oldest !== undefined) this.#known.delete(oldest)
-  }
-
-  knows(key: string, inner: string): boolean {
-    return this.#known.has(`${key} ${inner}`)
-  }
-
-  of(key: string): ReadonlyMap<string, number> {
-    return this.#positions.get(key) ?? empty
-  }
-
-  take(key: string): ReadonlyMap<string, number> {
-    const positions = this.of(key)
-    this.#positions.delete(key)
-    return positions
-  }
-
-  /** A copy. */
-  all(): ReadonlyArray<readonly [string, ReadonlyMap<string, number>]> {
-    return Array.from(this.#positions, ([key, positions]) => [key, new Map(positions)])
-  }
-
-  /** These positions are written; later ones stay. */
-  settle(key: string, written: ReadonlyMap<string, number>): void {
-    const positions = this.#positions.get(key)
-    for (const [inner, seq] of written) if (positions?.get(inner) === seq) positions.delete(inner)
-    if (positions?.size === 0) this.#positions.delete(key)
-  }
-}
-
-const empty: ReadonlyMap<string, number> = new Map()

@@ -172,7 +172,9 @@ export const layer: Layer.Layer<RoomLog, never, Cluster | History | Topics> = La
       lastSeq: (topic) =>
         Effect.suspend(() => {
           const known = outageBuffer.highestSeq(topic)
-          return known === undefined
+          // A node without members of the topic does not receive what other nodes append.
+          const isCurrent = subscriptions === undefined || topics.subscriberCount(topic) > 0 || outageBuffer.has(topic)
+          return known === undefined || !isCurrent
             ? Effect.map(history.read(topic, { limit: 1 }), ({ items }) => items[0]?.seq ?? 0)
             : Effect.succeed(known)
         }),

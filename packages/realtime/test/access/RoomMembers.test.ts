@@ -1,5 +1,6 @@
 /** Rooms with members, and direct messages, on one node and on several. */
 import { RoomMembership } from "@armoricore/realtime/access/RoomMembership"
+import { ReadState } from "@armoricore/realtime/rooms/ReadState"
 import { directTopic } from "@armoricore/domain/DirectTopic"
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
@@ -120,6 +121,48 @@ describe("rooms with the policy `members`", () => {
     }),
   )
 
+  it.live("a member who never joined learns how much is unread, on any node, until the membership ends", () =>
+    Effect.gen(function* () {
+      const { node } = yield* TestCluster.make(membersOnly)
+      const [one, two] = [yield* node(), yield* node()]
+      const readState = Context.get(one.services, ReadState)
+      const unread = Effect.map(readState.ofUser("bob", 10), (rooms) => rooms.map((room) => [room.topic, room.unread]))
+      yield* membership(one).put("a", "ann")
+      const ann = yield* join(one, "ann", "chat:room:a")
+      const say = (content: string) => ask(ann.client, "chat:room:a", "new_message", { content })
+      yield* say("before bob was a member")
+      yield* membership(one).put("a", "bob")
+      assert.deepStrictEqual(yield* unread, [["chat:room:a", 0]])
+      const phone = (yield* join(two, "bob", "user:bob")).client
+      yield* say("1")
+      yield* say("2")
+      // A changed role leaves the position.
+      yield* membership(two).put("a", "bob", "moderator")
+      yield* eventually(() =>
+        phone.received.some((message) => {
+          const [, , , event, payload]: Frame = JSON.parse(message.toString())
+          return event === "unread" && payload["room_id"] === "a" && payload["count"] === 2
+        }),
+      )
+      assert.deepStrictEqual(yield* unread, [["chat:room:a", 2]])
+      // regression: another node counted from the stored position, which is a second behind.
+      const tablet = (yield* join(one, "bob", "user:bob")).client
+      const marked = yield* join(two, "bob", "chat:room:a")
+      marked.client.send("1", "read", "chat:room:a", "mark_read", { seq: Number.MAX_SAFE_INTEGER })
+      assert.deepStrictEqual((yield* tablet.next).slice(3), [
+        "unread",
+        { topic: "chat:room:a", room_id: "a", count: 0 },
+      ])
+      yield* say("again")
+      // An own message is read, and so are those before it.
+      const bob = yield* join(two, "bob", "chat:room:a")
+      bob.client.send("1", "say", "chat:room:a", "new_message", { content: "3" })
+      yield* eventually(unread, (rooms) => rooms[0]?.[1] === 0)
+      yield* membership(two).remove("a", "bob")
+      yield* eventually(unread, (rooms) => rooms.length === 0)
+    }),
+  )
+
   it.live("members of a room are listed in pages", () =>
     Effect.gen(function* () {
       const server = yield* start(membersOnly)
@@ -137,7 +180,7 @@ describe("rooms with the policy `members`", () => {
 })
 
 describe("direct messages", () => {
-  it.live("only the two users may join, in the order of their ids", () =>
+  it.live("only the two users may join, in the order of their ids, whatever characters these have", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const topic = directTopic("urn:x:7", "ann")
@@ -147,6 +190,20 @@ describe("direct messages", () => {
       assert.deepStrictEqual([ann.status, urn.status], ["ok", "ok"])
       for (const who of ["eve", { user: "op", roles: ["operator"] }])
         assert.deepInclude(yield* join(server, who, topic), { status: "error", reason: "unauthorized" })
+
+      for (const [one, other] of [
+        ["ann@example.com", "0b9a7c1e-5d2f-4c3b-9a1d-2e4f6a8b0c1d"],
+        ["a.b+c/d", "auth0|7"],
+        ["Zoë", "100%:x"],
+      ] as const) {
+        const shared = directTopic(one, other)
+        assert.deepStrictEqual(
+          [(yield* join(server, one, shared)).status, (yield* join(server, other, shared)).status],
+          ["ok", "ok"],
+          shared,
+        )
+        assert.deepInclude(yield* join(server, "eve", shared), { status: "error", reason: "unauthorized" })
+      }
 
       ann.client.send("1", "2", topic, "new_message", { content: "hello" })
       const [, , , event, message] = yield* urn.client.next
