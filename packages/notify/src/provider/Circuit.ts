@@ -26,6 +26,8 @@ export interface CircuitOptions {
   readonly maxOpenDuration: Duration.Duration
   /** How long a misconfigured provider is paused before one message is sent as a check. */
   readonly misconfigurationDelay: Duration.Duration
+  /** A refused lone recipient is held for this many `misconfigurationDelay` before its refusal counts; 10 by default. */
+  readonly maxHolds?: number
 }
 
 /** Times are epoch milliseconds. */

@@ -312,8 +312,7 @@ interface RefusalHeld {
   readonly refusal: Refusal | InvalidTarget
 }
 
-/** A lone recipient is held for this many pauses before its refusal counts. */
-const maxHolds = 10
+const defaultMaxHolds = 10
 
 /** See `RefusalRun`. Other errors stay as they are. */
 const judgeRefusal = (
@@ -330,7 +329,7 @@ const judgeRefusal = (
     { reason, isCertain, subject: faultOf(error) === "message" ? message.notificationId : identityOf(message.target) },
     message,
     clock.currentTimeMillisUnsafe(),
-    maxHolds * Duration.toMillis(options.misconfigurationDelay),
+    (options.maxHolds ?? defaultMaxHolds) * Duration.toMillis(options.misconfigurationDelay),
   )
   switch (ruling) {
     case "hold":
