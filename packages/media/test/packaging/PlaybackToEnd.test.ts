@@ -52,19 +52,29 @@ const sources = allSources.slice(0, count)
 /** How many of them the older series of hls.js play too. */
 const olderPlayerSources = Math.floor(count / 2)
 
-/** Runs in the page: plays to the end at double speed and returns what happened. On a busy machine playback is only slow. */
+/**
+ * Runs in the page: plays to the end at double speed and returns what happened. On a busy machine playback is only slow.
+ * If playback stalls in the last 1.5 s, dash.js jumps to the end and back by its `seekDurationBackoff` of 0.5 s, and
+ * Chromium stays paused there; then the page presses play, as a viewer would.
+ */
 const play = `
 const video = document.querySelector("#video")
 const faults = []
 video.addEventListener("error", () => faults.push(video.error?.message ?? "media error"))
 const playToEnd = (start) => new Promise((resolve) => {
-  const done = (ended) => resolve({ ended, faults, at: video.currentTime, duration: video.duration })
+  const ranges = () =>
+    Array.from({ length: video.buffered.length }, (_, index) => [video.buffered.start(index), video.buffered.end(index)])
+  const done = (ended) => resolve({
+    ended, faults, at: video.currentTime, duration: video.duration,
+    paused: video.paused, readyState: video.readyState, buffered: ranges(),
+  })
   video.addEventListener("ended", () => done(true))
   let lastAt = -1
   let lastMovedAt = performance.now()
   setInterval(() => {
     if (video.currentTime !== lastAt) [lastAt, lastMovedAt] = [video.currentTime, performance.now()]
     else if (performance.now() - lastMovedAt > 45000) done(false)
+    else if (video.paused && video.readyState > 2 && video.currentTime > 0) video.play()
   }, 500)
   start()
   video.playbackRate = 2
