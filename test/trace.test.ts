@@ -6,7 +6,7 @@ import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { emit, enqueue, on, onWork, Worker } from "@armoricore/worker"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import { joined, start } from "../packages/realtime/test/support/TestServer.ts"
 
@@ -43,6 +43,7 @@ it.live("request_id and trace pass from HTTP through events and work to the WebS
           uploadTokens: { key: tokenKey, required: false },
         },
         uploads: { bucket: "media", tokenKey, ...UploadHandlers.defaults },
+        resumable: { expiresIn: Duration.days(1) },
         transcripts: { policy: "public" },
       }),
       { disableLogger: true, disableListenLog: true },

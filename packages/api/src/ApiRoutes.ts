@@ -24,11 +24,13 @@ import * as PreferenceHandlers from "./PreferenceHandlers.ts"
 import * as SuppressionHandlers from "./SuppressionHandlers.ts"
 import * as TopicHandlers from "./TopicHandlers.ts"
 import * as TranscriptHandlers from "./TranscriptHandlers.ts"
+import * as TusHandlers from "./tus/TusHandlers.ts"
 import * as UploadHandlers from "./UploadHandlers.ts"
 
 export interface ApiOptions {
   readonly events: EventHandlers.EventsOptions
   readonly uploads: UploadHandlers.UploadsOptions
+  readonly resumable: TusHandlers.TusOptions
   readonly transcripts: TranscriptHandlers.TranscriptOptions
 }
 
@@ -42,13 +44,15 @@ const publisherCredentials = Layer.succeed(
   PublisherCredentials.of({ bearer: (handler) => handler, signature: (handler) => handler }),
 )
 
-export const layer = ({ events, transcripts, uploads }: ApiOptions) =>
-  Layer.merge(
+export const layer = ({ events, resumable, transcripts, uploads }: ApiOptions) =>
+  Layer.mergeAll(
     OpenApiDocument.layer,
+    TusHandlers.protocol(uploads),
     HttpApiBuilder.layer(ArmoricoreApi).pipe(
       Layer.provide([
         EventHandlers.layer(events),
         UploadHandlers.layer(uploads),
+        TusHandlers.layer(uploads, resumable),
         MediaHandlers.layer,
         ErasureHandlers.layer,
         CaptionHandlers.layer({ bucket: uploads.bucket }),

@@ -19,7 +19,7 @@ import { rejectGuest } from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { CurrentIdentity } from "./contract/Security.ts"
 import { MultipartRequest, UploadRequest } from "./contract/UploadApi.ts"
-import { type ApiError, asProblem, problem } from "./Problem.ts"
+import { type ApiError, asProblem, problem, type ProblemError } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 
 export interface UploadsOptions {
@@ -113,32 +113,10 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
   const identity = yield* CurrentIdentity
   yield* rejectGuest(identity)
   const { content_type: contentType, filename, size } = yield* RequestBody.json(request, UploadRequest, maxRequestBytes)
-  if (size > options.maxSize) {
-    return yield* problem(
-      413,
-      "too_large",
-      `the file has ${size} bytes; one upload has at most ${options.maxSize}`,
-      "size",
-    )
-  }
-  const named = mediaTypeOf(contentType)
-  if (matchesType(options.refusedContentTypes, named)) {
-    return yield* problem(
-      422,
-      "content_type",
-      `${named} is not accepted; send video, audio or an image`,
-      "content_type",
-    )
-  }
-  const type = matchesType(options.contentTypes, named) ? named : octetStream
-  const mediaId = crypto.randomUUID()
-  const ref = { bucket: options.bucket, key: `${uploadPrefix(identity.userId, mediaId)}${sanitizeFilename(filename)}` }
-  const file = { media_id: mediaId, file_path: toUrl(ref) }
-  const upload = {
-    ...file,
-    upload_token: UploadToken.issue(options.tokenKey, { ...file, user_id: identity.userId }),
-  }
-  yield* Effect.logDebug("upload created", { media_id: mediaId, size })
+  yield* checkSize(options, size, "size")
+  const type = yield* storedTypeOf(options, contentType, "content_type")
+  const { ref, ...upload } = assignFile(options, identity.userId, filename)
+  yield* Effect.logDebug("upload created", { media_id: upload.media_id, size })
   if (size > options.maxSinglePutSize) {
     return { ...upload, ...(yield* createMultipartUpload(options, ref, type, size)) }
   }
@@ -151,6 +129,34 @@ const createUpload = Effect.fn("UploadApi.create")(function* (
     expires_at: new Date(presigned.expiresAt).toISOString(),
   }
 })
+
+/** `path` names the field or header in the problem. */
+export const checkSize = (options: UploadsOptions, size: number, path: string): Effect.Effect<void, ProblemError> =>
+  size > options.maxSize
+    ? Effect.fail(
+        problem(413, "too_large", `the file has ${size} bytes; one upload has at most ${options.maxSize}`, path),
+      )
+    : Effect.void
+
+/** The content type that the object gets. `path` names the field or header in the problem. */
+export const storedTypeOf = (
+  options: UploadsOptions,
+  contentType: string | null | undefined,
+  path: string,
+): Effect.Effect<string, ProblemError> => {
+  const named = mediaTypeOf(contentType)
+  return matchesType(options.refusedContentTypes, named)
+    ? Effect.fail(problem(422, "content_type", `${named} is not accepted; send video, audio or an image`, path))
+    : Effect.succeed(matchesType(options.contentTypes, named) ? named : octetStream)
+}
+
+/** A new media id with the place of its file, and the token that proves both. */
+export const assignFile = (options: UploadsOptions, userId: string, filename: string) => {
+  const mediaId = crypto.randomUUID()
+  const ref = { bucket: options.bucket, key: `${uploadPrefix(userId, mediaId)}${sanitizeFilename(filename)}` }
+  const file = { media_id: mediaId, file_path: toUrl(ref) }
+  return { ...file, ref, upload_token: UploadToken.issue(options.tokenKey, { ...file, user_id: userId }) }
+}
 
 const octetStream = "application/octet-stream"
 

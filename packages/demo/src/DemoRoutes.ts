@@ -1,6 +1,10 @@
 /**
  * HTTP routes of the demo: the page's files, hls.js and the bundle of the client from their packages, the sample clip, a
  * session for each visitor, and the endpoints that stand in for a PHP backend.
+=======
+ * HTTP routes of the demo: the page's files, hls.js and tus-js-client from their npm packages, the sample clip, a session for
+ * each visitor, and the endpoints that stand in for a PHP backend.
+>>>>>>> df120b61 (Take resumable uploads by tus on every storage and on several nodes)
  */
 import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import { toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
@@ -28,6 +32,7 @@ const files: Readonly<Record<string, URL>> = {
     "bundle/armoricore-client.js",
     import.meta.resolve("@armoricore/client/package.json"),
   ),
+  "/demo/vendor/tus.js": new URL(import.meta.resolve("tus-js-client/dist/tus.min.js")),
   ...Object.fromEntries(
     [
       "app.js",

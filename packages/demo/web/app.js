@@ -9,7 +9,7 @@ import { createPlayer } from "./player.js"
 import { openSession } from "./session.js"
 import { createStoryboard } from "./storyboard.js"
 import { createTranscript } from "./transcript.js"
-import { upload } from "./upload.js"
+import { findUnfinished, upload } from "./upload.js"
 
 const byId = (id) => document.getElementById(id)
 const stage = byId("stage")
@@ -198,9 +198,10 @@ const start = async () => {
     show("working")
     showStep("uploading")
     try {
-      const published = await upload(file, session.token(), {
-        onGrant: (grant) => {
-          log("POST /v1/uploads", { hint: "presigned PUT granted", ...grant }, "sent")
+      const published = await upload(file, session, {
+        onGrant: (grant, offset) => {
+          if (offset === 0) log("POST /v1/uploads/tus", { hint: "upload created", ...grant }, "sent")
+          else log("HEAD /v1/uploads/tus", { hint: `continues at byte ${offset}`, ...grant }, "sent")
           return watch(grant.media_id)
         },
         onProgress: (percent) => showBar("upload", percent),
@@ -219,7 +220,8 @@ const start = async () => {
   byId("sample").addEventListener("click", async () => {
     const response = await fetch("/demo/sample.mp4")
     if (!response.ok) return fail("the sample is missing; choose a file instead")
-    return send(new File([await response.blob()], "sample.mp4", { type: "video/mp4" }))
+    // The time identifies a file whose upload continues, beside name and size.
+    return send(new File([await response.blob()], "sample.mp4", { type: "video/mp4", lastModified: 0 }))
   })
   byId("another").addEventListener("click", () => {
     reset()
@@ -242,7 +244,12 @@ const start = async () => {
     if (file) send(file)
   })
 
-  if (session.latestMedia) {
+  const unfinished = await findUnfinished(session)
+  if (unfinished) {
+    byId("file-name").textContent =
+      `The upload of ${unfinished.name} stopped at ${Math.floor(unfinished.percent)} %. Choose the file again to continue.`
+    showBar("upload", unfinished.percent)
+  } else if (session.latestMedia) {
     byId("file-name").textContent = "The sample that the demo command uploaded"
     await watch(session.latestMedia)
   }

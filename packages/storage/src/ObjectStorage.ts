@@ -109,6 +109,15 @@ export class ObjectStorage extends Context.Service<
       part: { readonly number: number; readonly size: number; readonly expiresIn: Duration.Duration },
     ) => Effect.Effect<PresignedRequest, StorageError>
     /**
+     * Writes one part from this process; a repeated write of a part replaces it. Sizes as for `presignPart`. `NotFound`: the
+     * upload was completed or aborted.
+     */
+    readonly putPart: (
+      ref: ObjectRef,
+      uploadId: string,
+      part: { readonly number: number; readonly body: Uint8Array },
+    ) => Effect.Effect<CompletedPart, NotFound | StorageError>
+    /**
      * Completes the upload from its parts, ascending. `NotFound`: the upload, or a part with this ETag, does not exist.
      */
     readonly completeMultipartUpload: (

@@ -15,8 +15,13 @@ export interface TcpProxy {
   readonly restore: Effect.Effect<void>
 }
 
+export interface TcpProxyOptions {
+  /** Each connection breaks after this many bytes from the client. */
+  readonly cutAfterBytes?: number
+}
+
 /** Gone with the scope. */
-export const make = Effect.fnUntraced(function* (target: number) {
+export const make = Effect.fnUntraced(function* (target: number, { cutAfterBytes = Infinity }: TcpProxyOptions = {}) {
   const sockets = new Set<Socket>()
   let line: "open" | "cut" | "silent" = "open"
   const sever = () => {
@@ -25,13 +30,22 @@ export const make = Effect.fnUntraced(function* (target: number) {
   const server = createServer((near) => {
     if (line === "cut") return near.destroy()
     const far = connect(target, "127.0.0.1")
+    let allowed = cutAfterBytes
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       sockets.add(from)
       from.on("data", (chunk) => {
-        if (line !== "silent") to.write(chunk)
+        if (line === "silent" || allowed === 0) return
+        if (from === far || chunk.length < allowed) {
+          to.write(chunk)
+          if (from === near) allowed -= chunk.length
+          return
+        }
+        // Everything before the cut arrives.
+        to.write(chunk.subarray(0, allowed), () => near.destroy())
+        allowed = 0
       })
       from.on("error", () => to.destroy())
       from.on("close", () => {

@@ -14,11 +14,13 @@ import { PreferenceApi } from "./PreferenceApi.ts"
 import { SuppressionApi } from "./SuppressionApi.ts"
 import { TopicApi } from "./TopicApi.ts"
 import { TranscriptApi } from "./TranscriptApi.ts"
+import { TusApi } from "./TusApi.ts"
 import { UploadApi } from "./UploadApi.ts"
 
 export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(EventApi)
   .add(UploadApi)
+  .add(TusApi)
   .add(MediaApi)
   .add(TranscriptApi)
   .add(CaptionApi)

@@ -34,7 +34,7 @@ const SignedRequest = {
   headers: Schema.Record(Schema.String, Schema.String),
 }
 
-const uploadFields = {
+export const uploadFields = {
   media_id: Schema.String,
   file_path: Schema.String.annotate({ description: "Publish `media.uploaded` with it after the upload." }),
   upload_token: Schema.String.annotate({

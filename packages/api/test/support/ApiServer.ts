@@ -17,6 +17,7 @@ import { HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import * as ApiRoutes from "../../src/ApiRoutes.ts"
 import type { EventsOptions } from "../../src/EventHandlers.ts"
 import * as NotFoundRoute from "../../src/NotFoundRoute.ts"
+import type * as TusHandlers from "../../src/tus/TusHandlers.ts"
 import * as UploadHandlers from "../../src/UploadHandlers.ts"
 
 export const tokenKey = Redacted.make("the key of upload tokens of this test")
@@ -36,23 +37,29 @@ export const apiServer = (
   options: Partial<EventsOptions> = {},
   bus: Layer.Layer<EventBus> = MemoryBus.layer,
   history: Layer.Layer<History> = MemoryHistory.layer(),
+  resumable: TusHandlers.TusOptions = { expiresIn: Duration.days(1) },
 ) =>
-  HttpRouter.serve(
-    Layer.mergeAll(
-      ApiRoutes.layer({
-        events: { sources, signingKeys: new Map(), uploadTokens: { key: tokenKey, required: false }, ...options },
-        uploads: { bucket: "media", tokenKey, ...UploadHandlers.defaults },
-        transcripts: { policy: "owner" },
-      }),
-      NotFoundRoute.layer,
-    ),
-    { disableLogger: true, disableListenLog: true },
-  ).pipe(
+  apiRoutes(options, resumable).pipe(
     Layer.provideMerge(Realtime.layer()),
     Layer.provideMerge(Revocations.layer),
     Layer.provideMerge([ports, history]),
     Layer.provideMerge(bus),
     Layer.provideMerge(NodeHttpServer.layerTest),
+  )
+
+/** The routes alone; a second node serves them over the same ports. */
+export const apiRoutes = (options: Partial<EventsOptions>, resumable: TusHandlers.TusOptions) =>
+  HttpRouter.serve(
+    Layer.mergeAll(
+      ApiRoutes.layer({
+        events: { sources, signingKeys: new Map(), uploadTokens: { key: tokenKey, required: false }, ...options },
+        uploads: { bucket: "media", tokenKey, ...UploadHandlers.defaults },
+        resumable,
+        transcripts: { policy: "owner" },
+      }),
+      NotFoundRoute.layer,
+    ),
+    { disableLogger: true, disableListenLog: true },
   )
 
 const historyAway = new TransientError({ dependency: "history", code: "unavailable", message: "away" })

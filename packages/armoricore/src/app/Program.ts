@@ -1,6 +1,6 @@
 /** The running program: starts ports, listener and services, in this order. `StopOrder` lists how they stop. */
 import * as Backoff from "@armoricore/domain/Backoff"
-import { ApiRoutes, NotFoundRoute, UploadHandlers } from "@armoricore/api"
+import { ApiRoutes, NotFoundRoute, TusHandlers, UploadHandlers } from "@armoricore/api"
 import * as Revocations from "@armoricore/auth/Revocations"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
@@ -193,6 +193,10 @@ const api = Effect.gen(function* () {
         bucket: settings.OBJECT_STORAGE_BUCKET,
         maxSize: settings.MEDIA_MAX_BYTES,
       },
+      resumable: {
+        expiresIn: settings.MEDIA_UPLOAD_EXPIRY,
+        ...(settings.PUBLIC_URL === undefined ? {} : { publicUrl: settings.PUBLIC_URL.replace(/\/+$/, "") }),
+      },
       transcripts: { policy: settings.MEDIA_TOPIC_POLICY },
     }),
     Notify.routes,
@@ -205,14 +209,19 @@ const cors = (origins: ReadonlyArray<string>) => {
   if (origins.length === 0) return Layer.empty
   const withCors = HttpMiddleware.cors({
     allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
-    allowedMethods: ["GET", "POST", "PUT", "DELETE"],
-    allowedHeaders: ["authorization", "content-type", "traceparent"],
+    allowedMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    allowedHeaders: ["authorization", "content-type", "traceparent", ...TusHandlers.requestHeaders],
+    exposedHeaders: TusHandlers.responseHeaders,
     maxAge: 86_400,
   })
   return HttpRouter.use((router) =>
     router.addGlobalMiddleware((routes) =>
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        request.url.startsWith("/v1/") ? withCors(routes) : routes,
+        // An OPTIONS that is no preflight asks what the uploads support.
+        !request.url.startsWith("/v1/") ||
+        (request.method === "OPTIONS" && request.headers["access-control-request-method"] === undefined)
+          ? routes
+          : withCors(routes),
       ),
     ),
   )

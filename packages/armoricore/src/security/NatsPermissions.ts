@@ -15,6 +15,7 @@ import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
 import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
+import { resumableUploads } from "@armoricore/state/ResumableUploads"
 import { userInboxes } from "@armoricore/state/UserInbox"
 import { workflowRuns } from "@armoricore/notify/workflow/WorkflowRun"
 import { userDevices } from "@armoricore/state/UserDevices"
@@ -40,6 +41,8 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       chunkOutputs.bucket,
       // Only to delete the transcripts of a deleted media.
       transcriptStates.bucket,
+      // Only to remove the uploads of deleted media and erased users.
+      resumableUploads.bucket,
     ],
     reads: [],
   },
@@ -68,6 +71,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       roomMembers.bucket,
       userPreferences.bucket,
       audienceMembers.bucket,
+      resumableUploads.bucket,
       ...channelBuckets.writes,
     ],
     reads: [

@@ -190,6 +190,13 @@ export const media = {
     defaultText: "twice the size that the bit rates add up to",
     example: "20 GB",
   }),
+  MEDIA_UPLOAD_EXPIRY: withDefault(
+    positiveDuration({
+      description: "a resumable upload is deleted this long after the last request that stored bytes",
+    }),
+    Duration.days(1),
+    "1 day",
+  ),
   MEDIA_QUOTA_UPLOADS: int(
     1,
     1_000_000,

@@ -16,6 +16,7 @@ export const layer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.eff
       remove: (ref) => withClientSpan("remove", ref, storage.remove(ref)),
       createMultipartUpload: (ref, options) =>
         withClientSpan("create multipart upload", ref, storage.createMultipartUpload(ref, options)),
+      putPart: (ref, id, part) => withClientSpan("put part", ref, storage.putPart(ref, id, part)),
       completeMultipartUpload: (ref, id, parts) =>
         withClientSpan("complete multipart upload", ref, storage.completeMultipartUpload(ref, id, parts)),
     })

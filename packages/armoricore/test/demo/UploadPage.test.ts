@@ -1,10 +1,44 @@
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { BrowserContext } from "playwright-core"
 import * as Browser from "../support/Browser.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const browser = Programs.requireProgram("chromium")
+
+/** Reloads the page in the middle of an upload on a slow line, and chooses the same file again. */
+const continueAfterReload = async (context: BrowserContext, url: string) => {
+  const page = await context.newPage()
+  await page.goto(url)
+  await page.waitForSelector("#media:not(:empty)")
+  const line = await context.newCDPSession(page)
+  await line.send("Network.enable")
+  await line.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: 0,
+    downloadThroughput: -1,
+    uploadThroughput: 400_000,
+  })
+  await page.click("#another")
+  await page.click("#sample")
+  await Browser.waitFor(page, "document.querySelector('#upload-bar').value > 30")
+  await page.reload()
+  await Browser.waitFor(page, "/stopped at [1-9][0-9]? %/.test(document.querySelector('#file-name').textContent)")
+  await line.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: 0,
+    downloadThroughput: -1,
+    uploadThroughput: -1,
+  })
+  await page.click("#sample")
+  await Browser.waitFor(page, "document.querySelector('#log').textContent.includes('media.uploaded')")
+  const log = await page.textContent("#log")
+  return {
+    continued: /continues at byte [1-9]/.test(log ?? ""),
+    failure: await page.textContent("#failure-text"),
+  }
+}
 
 describe.skipIf(browser.missing)("the demo page in Chromium", () => {
   it.live(
@@ -87,11 +121,15 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
         assert.strictEqual(played.sprite, "decoded")
         assert.notStrictEqual(played.previews[0], played.previews[1])
         assert.strictEqual(played.uploaded, "100 %")
-        assert.includeMembers(played.log, ["POST /v1/uploads", "media.uploaded", "media_progress", "media_ready"])
+        assert.includeMembers(played.log, ["POST /v1/uploads/tus", "media.uploaded", "media_progress", "media_ready"])
         const moved = [...new Set(bars)]
         assert.isAbove(moved.length, 3, `the bar moved through ${moved.join(", ")}`)
         assert.strictEqual(moved.at(-1), 100)
         assert.deepStrictEqual(faults, [])
+        assert.deepStrictEqual(yield* Effect.promise(() => continueAfterReload(context, url)), {
+          continued: true,
+          failure: "",
+        })
       }),
     180_000,
   )

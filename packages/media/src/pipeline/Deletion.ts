@@ -12,7 +12,9 @@ import type { MediaDeletion, MediaState } from "@armoricore/domain/MediaState"
 import * as ObjectRef from "@armoricore/domain/ObjectRef"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaDeletions } from "@armoricore/state/MediaStates"
+import { makeRemoval, resumableUploads } from "@armoricore/state/ResumableUploads"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, Option } from "effect"
 import type { ChunkContext } from "../chunked/ChunkContext.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
@@ -43,6 +45,8 @@ type Context = Pick<ChunkContext, "encodes" | "record"> & { readonly options: Pi
 
 export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket }, record }: Context) {
   const objects = yield* ObjectRemoval.make(bucket)
+  const resumable = yield* Collection.make(resumableUploads)
+  const removeResumable = yield* makeRemoval(yield* ObjectStorage)
   const deletions = yield* Collection.make(mediaDeletions)
   const transcripts = yield* Collection.make(transcriptStates)
 
@@ -99,7 +103,8 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
 
     const transcript = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
     const known = yield* record.find(mediaId)
-    const userId = known?.user_id ?? transcript?.user_id ?? started.user_id
+    const unpublished = Option.getOrUndefined(yield* resumable.get(mediaId))?.value
+    const userId = known?.user_id ?? transcript?.user_id ?? unpublished?.user_id ?? started.user_id
     const generation = started.generation ?? (known === undefined ? 0 : MediaRecord.newestGeneration(known))
     // Before anything is removed: the next attempt finds the owner and the generation here.
     yield* update(mediaId, (current) => ({
@@ -109,6 +114,7 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
     }))
     const uploads = uploadPrefixes(mediaId, userId, known?.upload?.file_path)
     const isKept = laterLife(known, generation)
+    yield* removeResumable(mediaId)
     // The objects go first: the document names the upload, which a repetition needs to find.
     yield* record.markDeleted(mediaId, generation)
     yield* objects.remove(

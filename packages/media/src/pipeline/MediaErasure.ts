@@ -3,6 +3,7 @@ import { deriveId } from "@armoricore/domain/DeterministicId"
 import { encodeId } from "@armoricore/domain/EncodedId"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
+import { makeRemoval, resumableUploads } from "@armoricore/state/ResumableUploads"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import type { ErasureRequest, ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
@@ -21,6 +22,8 @@ export const makeStores = Effect.fnUntraced(function* (
   const deletions = yield* Collection.make(mediaDeletions)
   const transcripts = yield* Collection.make(transcriptStates)
   const usages = yield* Collection.make(quotaUsages)
+  const resumable = yield* Collection.make(resumableUploads)
+  const removeResumable = yield* makeRemoval(storage)
 
   const isDeleted = (mediaId: string) =>
     Effect.map(deletions.get(mediaId), (found) => Option.getOrUndefined(found)?.value.deleted_at !== undefined)
@@ -58,7 +61,13 @@ export const makeStores = Effect.fnUntraced(function* (
     erase: Effect.fn("MediaErasure.uploads")(function* ({ userId }) {
       const keys = yield* Stream.runCollect(storage.list(bucket, `uploads/${encodeId(userId)}/`))
       yield* Effect.forEach(keys, ({ key }) => storage.remove({ bucket, key }), { discard: true })
-      return keys.length
+      let unfinished = 0
+      yield* Collection.forEach(resumable, ({ key, value }) =>
+        value.user_id === userId
+          ? Effect.map(removeResumable(key), () => void (value.is_complete || unfinished++))
+          : Effect.void,
+      )
+      return keys.length + unfinished
     }),
   }
 

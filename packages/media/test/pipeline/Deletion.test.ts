@@ -14,6 +14,7 @@ import { KeyValue } from "@armoricore/state/KeyValue"
 import { erasures } from "@armoricore/state/ErasureStates"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { resumableUploads } from "@armoricore/state/ResumableUploads"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { CdnPurge } from "@armoricore/storage/CdnPurge"
@@ -43,6 +44,7 @@ const stateBuckets = [
   ChunkedEncodes.chunkedEncodes.bucket,
   ChunkedEncodes.chunkOutputs.bucket,
   quotaUsages.bucket,
+  resumableUploads.bucket,
   ledgerBucket,
 ]
 
@@ -92,6 +94,33 @@ const storeTranscript = Effect.fnUntraced(function* (mediaId: string) {
       },
     },
     updated_at: "2026-01-31T12:01:00Z",
+  })
+})
+
+/** An upload of `u1` whose first part and some further bytes are stored. */
+const storeUnfinishedUpload = Effect.fnUntraced(function* (mediaId: string) {
+  const storage = yield* ObjectStorage
+  const uploads = yield* Collection.make(resumableUploads)
+  const ref = { bucket: "media", key: `uploads/u1/${mediaId}/unfinished-${canary}.mp4` }
+  const upload_id = yield* storage.createMultipartUpload(ref, { contentType: "video/mp4" })
+  const body = new TextEncoder().encode(canary)
+  const { etag } = yield* storage.putPart(ref, upload_id, { number: 1, body })
+  const key = `work/uploads/${mediaId}/1`
+  yield* putText(key, canary)
+  yield* uploads.put(mediaId, {
+    media_id: mediaId,
+    user_id: "u1",
+    file_path: `s3://media/${ref.key}`,
+    content_type: "video/mp4",
+    size: 100,
+    offset: 2 * canary.length,
+    metadata: canary,
+    part_size: canary.length,
+    upload_id,
+    etags: [etag],
+    pieces: [{ key, size: canary.length }],
+    expires_at: "2026-02-02T12:00:00Z",
+    is_complete: false,
   })
 })
 
@@ -190,6 +219,7 @@ describe.skipIf(isFfmpegMissing)("user.erase_requested", () => {
       }
       yield* storeTranscript("e4")
       yield* putText(`uploads/u1/never/${canary}.mp4`, canary)
+      yield* storeUnfinishedUpload("e6")
       const request: EventOf<"user.erase_requested"> = {
         event_type: "user.erase_requested",
         event_id: "00000000-0000-4000-9000-0000000000e1",
@@ -206,8 +236,8 @@ describe.skipIf(isFfmpegMissing)("user.erase_requested", () => {
         ),
       )
       const state = Option.getOrThrow(yield* progress.get(request.event_id)).value
-      assert.deepStrictEqual(state.services["media"]?.removed, { media: 3, uploads: 1, quota: 0 })
-      for (const id of ["e1", "e2", "e4", "never"]) assert.deepStrictEqual(yield* tracesOf(id), [])
+      assert.deepStrictEqual(state.services["media"]?.removed, { media: 3, uploads: 2, quota: 0 })
+      for (const id of ["e1", "e2", "e4", "never", "e6"]) assert.deepStrictEqual(yield* tracesOf(id), [])
       assert.lengthOf(yield* tracesOf("e3"), 2)
       assert.sameMembers(
         results.map(({ payload }) => payload.media_id),
@@ -262,7 +292,7 @@ describe("a deletion that is interrupted", () => {
   const request = { mediaId: "m3", requestId: "r1", requestedAt: "2026-02-01T12:00:00Z" }
   const ports = Layer.merge(Layer.fresh(MemoryStorage.layer), Layer.fresh(MemoryState.layer))
 
-  it.effect.each(Array.from({ length: 20 }, (_, index) => index))("after %i writes continues", (writes) =>
+  it.effect.each(Array.from({ length: 28 }, (_, index) => index))("after %i writes continues", (writes) =>
     Effect.gen(function* () {
       const purged = new Set<string>()
       const cdn = {
@@ -276,6 +306,7 @@ describe("a deletion that is interrupted", () => {
       yield* putText("media/m3/v1/master.m3u8", canary)
       yield* putText("media/m3/v1/captions/en/captions.vtt", canary)
       yield* storeTranscript("m3")
+      yield* storeUnfinishedUpload("m3")
       const withCdn = deletion.pipe(Effect.provideService(CdnPurge, cdn))
       const first = yield* withCdn.pipe(
         Effect.flatMap(({ remove }) => remove(request)),

@@ -17,7 +17,10 @@ export const multipartPrefix = ".parts/"
 export const emulatedMultipart = (
   objects: Pick<Port, "put" | "get" | "head" | "list" | "remove">,
   signer: ObjectSigner["Service"],
-): Pick<Port, "createMultipartUpload" | "presignPart" | "completeMultipartUpload" | "abortMultipartUpload"> => {
+): Pick<
+  Port,
+  "createMultipartUpload" | "presignPart" | "putPart" | "completeMultipartUpload" | "abortMultipartUpload"
+> => {
   const folder = (uploadId: string) => `${multipartPrefix}${uploadId.replaceAll(/[^A-Za-z0-9-]/g, "_")}/`
   const partOf = ({ bucket }: ObjectRef, uploadId: string, number: number): ObjectRef => ({
     bucket,
@@ -48,6 +51,16 @@ export const emulatedMultipart = (
       }),
     presignPart: (ref, uploadId, { expiresIn, number, size }) =>
       Effect.andThen(check(ref), signer.sign({ method: "PUT", ...partOf(ref, uploadId, number), size }, expiresIn)),
+    putPart: (ref, uploadId, { body, number }) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const { contentType } = yield* findUpload(ref, uploadId)
+        const part = partOf(ref, uploadId, number)
+        const { etag } = yield* objects.put<never, never>(part, body, { contentType })
+        // An abort since has listed the parts before this one was there.
+        yield* Effect.tapError(findUpload(ref, uploadId), () => objects.remove(part))
+        return { number, etag }
+      }),
     completeMultipartUpload: (ref, uploadId, parts) =>
       Effect.gen(function* () {
         yield* check(ref)

@@ -249,6 +249,25 @@ const make = (client: S3Client, options: S3StorageOptions): ObjectStorage["Servi
         ),
         (signed) => ({ ...signed, method: "PUT", headers: {} }),
       ),
+    putPart: (ref, uploadId, { body, number }) =>
+      Effect.gen(function* () {
+        yield* check(ref)
+        const command = new UploadPartCommand({
+          Bucket: ref.bucket,
+          Key: ref.key,
+          UploadId: uploadId,
+          PartNumber: number,
+          Body: body,
+        })
+        return yield* send((abortSignal) => client.send(command, { abortSignal })).pipe(
+          Effect.map(({ ETag }) => ({ number, etag: unquotedEtag(ETag) })),
+          Effect.mapError((cause) =>
+            isMissingPart(cause)
+              ? new NotFound({ resource: "upload", id: uploadId })
+              : toStorageError(ref.bucket, cause),
+          ),
+        )
+      }),
     completeMultipartUpload: (ref, uploadId, parts) =>
       Effect.gen(function* () {
         yield* check(ref)

@@ -105,6 +105,25 @@ export const signedUrlBehaviour = (it: StorageTests, traits: AdapterTraits): voi
     }),
   )
 
+  it.effect("takes parts from this process until the upload is aborted", () =>
+    Effect.gen(function* () {
+      const store = yield* ObjectStorage
+      const ref = yield* fresh("own-parts.mp4")
+      const uploadId = yield* store.createMultipartUpload(ref, { contentType: "video/mp4" })
+      const put = (number: number, size: number, fill: number) =>
+        store.putPart(ref, uploadId, { number, body: new Uint8Array(size).fill(fill) })
+      yield* put(1, 5 * 1024 * 1024, 9)
+      const parts = [yield* put(1, 5 * 1024 * 1024, 1), yield* put(2, 7, 2)]
+      yield* store.completeMultipartUpload(ref, uploadId, parts)
+      assert.strictEqual(yield* read(ref, { start: 5 * 1024 * 1024 - 1 }), "\u0001" + "\u0002".repeat(7))
+      const other = yield* store.createMultipartUpload(ref, { contentType: "video/mp4" })
+      yield* store.abortMultipartUpload(ref, other)
+      if (traits.trusting === true) return
+      const late = store.putPart(ref, other, { number: 1, body: new Uint8Array(3) })
+      assert.strictEqual((yield* Effect.flip(late))._tag, "NotFound")
+    }),
+  )
+
   it.effect("keeps nothing of an upload in parts that is given up or has a wrong part", () =>
     Effect.gen(function* () {
       const store = yield* ObjectStorage
