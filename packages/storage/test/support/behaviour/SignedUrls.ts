@@ -116,9 +116,9 @@ export const signedUrlBehaviour = (it: StorageTests, traits: AdapterTraits): voi
       const parts = [yield* put(1, 5 * 1024 * 1024, 1), yield* put(2, 7, 2)]
       yield* store.completeMultipartUpload(ref, uploadId, parts)
       assert.strictEqual(yield* read(ref, { start: 5 * 1024 * 1024 - 1 }), "\u0001" + "\u0002".repeat(7))
+      if (traits.trusting === true) return
       const other = yield* store.createMultipartUpload(ref, { contentType: "video/mp4" })
       yield* store.abortMultipartUpload(ref, other)
-      if (traits.trusting === true) return
       const late = store.putPart(ref, other, { number: 1, body: new Uint8Array(3) })
       assert.strictEqual((yield* Effect.flip(late))._tag, "NotFound")
     }),
