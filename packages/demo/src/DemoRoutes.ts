@@ -1,10 +1,6 @@
 /**
- * HTTP routes of the demo: the page's files, hls.js and the bundle of the client from their packages, the sample clip, a
- * session for each visitor, and the endpoints that stand in for a PHP backend.
-=======
- * HTTP routes of the demo: the page's files, hls.js and tus-js-client from their npm packages, the sample clip, a session for
- * each visitor, and the endpoints that stand in for a PHP backend.
->>>>>>> df120b61 (Take resumable uploads by tus on every storage and on several nodes)
+ * HTTP routes of the demo: the page's files, hls.js, tus-js-client and the bundle of the client from their packages, the sample
+ * clip, a session for each visitor, and the endpoints that stand in for a PHP backend.
  */
 import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import { toUrl, uploadPrefix } from "@armoricore/domain/ObjectRef"
