@@ -114,7 +114,12 @@ const through = (engine: typeof local | typeof remote, recording: string) =>
         Layer.provide(ScratchDir.layer()),
         Layer.provideMerge(Layer.fresh(MemoryStorage.layer)),
         Layer.provide(Layer.fresh(MemoryState.layer)),
-        Layer.provide(Layer.succeed(PlaybackUrls, { urlFor: ({ key }) => Effect.succeed(key) })),
+        Layer.provide(
+          Layer.succeed(PlaybackUrls, {
+            keysFor: () => Effect.succeed({ url: "http://keys.invalid/keys", relative: "../keys" }),
+            urlFor: ({ key }) => Effect.succeed(key),
+          }),
+        ),
       ),
     ),
   )

@@ -155,7 +155,10 @@ const Pipeline = UploadPipeline.layer({ bucket: "media", sourceBuckets: ["media"
       MemoryStorage.layer,
       Ledger.layer.pipe(Layer.provideMerge(MemoryState.layer)),
       MemoryBus.layer,
-      Layer.succeed(PlaybackUrls, { urlFor: ({ key }) => Effect.succeed(`http://bench.invalid/${key}`) }),
+      Layer.succeed(PlaybackUrls, {
+        keysFor: () => Effect.succeed({ url: "http://keys.invalid/keys", relative: "../keys" }),
+        urlFor: ({ key }) => Effect.succeed(`http://bench.invalid/${key}`),
+      }),
     ),
   ),
   Layer.provideMerge(FfmpegPrograms.layer()),

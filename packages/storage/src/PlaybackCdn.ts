@@ -13,6 +13,8 @@ import { isKey, token } from "./EdgeAuth.ts"
 import { encodeKey, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
 
 export interface CdnOptions {
+  /** Content keys are not in the bucket: this program serves them. */
+  readonly keysFor: PlaybackUrls["Service"]["keysFor"]
   /** Without a query, for example `https://media.example.com`. */
   readonly baseUrl: string
   readonly edgeAuth?: {
@@ -24,7 +26,7 @@ export interface CdnOptions {
   }
 }
 
-export const layerCdn = ({ baseUrl, edgeAuth }: CdnOptions): Layer.Layer<PlaybackUrls, ConfigurationError> =>
+export const layerCdn = ({ baseUrl, edgeAuth, keysFor }: CdnOptions): Layer.Layer<PlaybackUrls, ConfigurationError> =>
   Layer.effect(
     PlaybackUrls,
     Effect.gen(function* () {
@@ -43,6 +45,7 @@ export const layerCdn = ({ baseUrl, edgeAuth }: CdnOptions): Layer.Layer<Playbac
       const base = baseUrl.replace(/\/+$/, "")
       const basePath = new URL(base).pathname.replace(/\/+$/, "")
       return {
+        keysFor: (ref) => Effect.map(keysFor(ref), ({ url }) => ({ url })),
         urlFor: Effect.fn("PlaybackUrls.urlFor")(function* (ref) {
           const url = `${base}/${encodeKey(ref.key)}`
           if (edgeAuth === undefined) return url

@@ -2,7 +2,7 @@
  * Playback through this server, from any storage: `GET /play/<token>/<rest of the key>`.
  *
  * The token is part of the path, because relative segment URLs of a playlist would not carry a query. It covers one
- * bucket and key prefix. Without an expiry it is the same every time, so that caches and a repeated event have the same
+ * bucket and key prefix, and the content keys of a protected stream (`ServeKeys`). Without an expiry it is the same every time, so that caches and a repeated event have the same
  * URL.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
@@ -13,8 +13,9 @@ import { type RelativeRequest, prefixRoute } from "./http/PrefixRoute.ts"
 import { ProblemError } from "./http/Problem.ts"
 import { serveObject } from "./http/ServeObject.ts"
 import { invalidReason } from "./ObjectKey.ts"
-import { ObjectStorage } from "./ObjectStorage.ts"
-import { encodeKey, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
+import { type KeysOf, keysPath, serveKeys } from "./http/ServeKeys.ts"
+import { type ObjectRef, ObjectStorage } from "./ObjectStorage.ts"
+import { encodeKey, keysFolder, PlaybackUrls, permissionPrefix } from "./PlaybackUrls.ts"
 import { PublicUrl } from "./PublicUrl.ts"
 
 export interface PlaybackProxyOptions {
@@ -27,8 +28,8 @@ export interface PlaybackProxyOptions {
 export const layerProxy = (options: PlaybackProxyOptions): Layer.Layer<PlaybackUrls, never, PublicUrl> =>
   Layer.effect(
     PlaybackUrls,
-    Effect.map(PublicUrl, (publicUrl) => ({
-      urlFor: Effect.fn("PlaybackUrls.urlFor")(function* (ref) {
+    Effect.map(PublicUrl, (publicUrl) => {
+      const urlFor = Effect.fn("PlaybackUrls.urlFor")(function* (ref: ObjectRef) {
         const now = yield* Clock.currentTimeMillis
         const prefix = permissionPrefix(ref.key)
         const expires =
@@ -36,19 +37,28 @@ export const layerProxy = (options: PlaybackProxyOptions): Layer.Layer<PlaybackU
         const token = sign(options.key, JSON.stringify([ref.bucket, prefix, expires]))
         const rest = prefix.endsWith("/") ? ref.key.slice(prefix.length) : ""
         return `${yield* publicUrl.get}/play/${token}/${encodeKey(rest)}`
-      }),
-    })),
+      })
+      return {
+        urlFor,
+        keysFor: (ref: ObjectRef) =>
+          Effect.map(urlFor({ ...ref, key: `${permissionPrefix(ref.key)}${keysFolder}` }), (url) => ({
+            url,
+            relative: `../${keysFolder}`,
+          })),
+      }
+    }),
   )
 
 /** The routes; `key` must be the one of `layerProxy`. */
 export const routes = (
-  options: Pick<PlaybackProxyOptions, "key">,
+  options: Pick<PlaybackProxyOptions, "key"> & { readonly keysOf?: KeysOf },
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ObjectStorage> =>
   prefixRoute(
     "/play/",
     Effect.map(ObjectStorage, (storage) => ({ path, request }: RelativeRequest) => {
-      if (request.method === "OPTIONS") return Effect.succeed(preflight("GET, HEAD"))
-      if (request.method !== "GET" && request.method !== "HEAD") {
+      if (request.method === "OPTIONS") return Effect.succeed(preflight("GET, HEAD, POST"))
+      const isLicense = request.method === "POST" && path.endsWith(`/${keysFolder}`)
+      if (request.method !== "GET" && request.method !== "HEAD" && !isLicense) {
         return Effect.fail(
           new ProblemError({
             status: 405,
@@ -77,6 +87,8 @@ export const routes = (
             detail: "the URL has expired; request a new one",
           })
         }
+        const keys = keysPath(prefix, path.slice(slash + 1))
+        if (keys !== undefined) return yield* serveKeys(options.keysOf, request, keys)
         const ref = { bucket, key: prefix + decode(path.slice(slash + 1)) }
         if ((!prefix.endsWith("/") && ref.key !== prefix) || invalidReason(ref) !== undefined) {
           return yield* new ProblemError({ status: 404, title: "Not Found", detail: "the object does not exist" })

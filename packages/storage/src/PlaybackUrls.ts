@@ -10,8 +10,20 @@ export class PlaybackUrls extends Context.Service<
      * name its segments by relative paths.
      */
     readonly urlFor: (ref: ObjectRef) => Effect.Effect<string>
+    /** Where players get the content keys of the stream that an object belongs to. */
+    readonly keysFor: (ref: ObjectRef) => Effect.Effect<KeysUrl>
   }
 >()("@armoricore/storage/PlaybackUrls") {}
+
+export interface KeysUrl {
+  /** `GET <url>/<number>` answers with a key, `POST <url>` with a license of ClearKey. */
+  readonly url: string
+  /** The same, relative to a playlist in a folder of the stream; absent if playlists are on another server. */
+  readonly relative?: string
+}
+
+/** The folder of the keys below a permission prefix. No object is stored there. */
+export const keysFolder = "keys"
 
 /**
  * The prefix that one permission covers: `media/<id>/<version>/`, elsewhere the key's folder; for a key without a

@@ -11,6 +11,8 @@ const edgeAuth = { key, expiresIn: Duration.hours(1), name: "hdnts" }
 const urlWith = (options: Parameters<typeof layerCdn>[0], wanted = ref) =>
   Effect.flatMap(PlaybackUrls, (urls) => urls.urlFor(wanted)).pipe(Effect.provide(layerCdn(options)))
 
+const keysFor = () => Effect.succeed({ url: "https://www.example.com/play/t/keys", relative: "../keys" })
+
 describe("EdgeAuth", () => {
   it("makes the token of the vector with an ACL", () => {
     assert.strictEqual(
@@ -36,11 +38,11 @@ describe("PlaybackCdn", () => {
   it.effect("points at the CDN", () =>
     Effect.gen(function* () {
       assert.strictEqual(
-        yield* urlWith({ baseUrl: "https://cdn.example.com/" }),
+        yield* urlWith({ keysFor, baseUrl: "https://cdn.example.com/" }),
         "https://cdn.example.com/media/abc/7/master.m3u8",
       )
       assert.strictEqual(
-        yield* urlWith({ baseUrl: "https://cdn.example.com/base" }, { bucket: "media", key: "a b/ü~.vtt" }),
+        yield* urlWith({ keysFor, baseUrl: "https://cdn.example.com/base" }, { bucket: "media", key: "a b/ü~.vtt" }),
         "https://cdn.example.com/base/a%20b/%C3%BC%7E.vtt",
       )
     }),
@@ -49,13 +51,17 @@ describe("PlaybackCdn", () => {
   it.effect("signs the whole version, so that one token opens playlists and segments", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(1_700_000_000_500)
-      const url = new URL(yield* urlWith({ baseUrl: "https://cdn.example.com/base", edgeAuth }))
+      const url = new URL(yield* urlWith({ keysFor, baseUrl: "https://cdn.example.com/base", edgeAuth }))
       assert.strictEqual(url.pathname, "/base/media/abc/7/master.m3u8")
       assert.strictEqual(
         url.searchParams.get("hdnts"),
         token({ key, expires: 1_700_003_600, grant: { acl: ["/base/media/abc/7/*"] } }),
       )
-      const named = yield* urlWith({ baseUrl: "https://cdn.example.com", edgeAuth: { ...edgeAuth, name: "__token__" } })
+      const named = yield* urlWith({
+        keysFor,
+        baseUrl: "https://cdn.example.com",
+        edgeAuth: { ...edgeAuth, name: "__token__" },
+      })
       assert.include(named, "?__token__=exp=1700003600~acl=/media/abc/7/*~hmac=")
     }),
   )
@@ -65,12 +71,13 @@ describe("PlaybackCdn", () => {
       const faultOf = (options: Parameters<typeof layerCdn>[0]) =>
         Effect.flip(Effect.scoped(Layer.build(layerCdn(options))))
       const wrongKey = yield* faultOf({
+        keysFor,
         baseUrl: "https://cdn.example.com",
         edgeAuth: { ...edgeAuth, key: Redacted.make("not hex") },
       })
       assert.strictEqual(wrongKey.setting, "AKAMAI_EDGEAUTH_KEY")
       assert.notInclude(wrongKey.message, "not hex")
-      assert.strictEqual((yield* faultOf({ baseUrl: "cdn" })).setting, "CDN_BASE_URL")
+      assert.strictEqual((yield* faultOf({ keysFor, baseUrl: "cdn" })).setting, "CDN_BASE_URL")
     }),
   )
 })

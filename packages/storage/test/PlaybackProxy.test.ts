@@ -8,7 +8,7 @@ import { S3Server } from "@armoricore/testing/S3Server"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
-import { objectServer } from "./support/ObjectServer.ts"
+import { contentKeys, objectServer } from "./support/ObjectServer.ts"
 
 const text = (value: string) => new TextEncoder().encode(value)
 const request = (url: string | URL, init?: RequestInit) => Effect.promise(() => fetch(url, init))
@@ -54,6 +54,36 @@ for (const [name, storage] of [
         assert.strictEqual(yield* bodyOf(playlist), "#EXTM3U")
         const segment = yield* request(new URL("720p/s%201.m4s", url))
         assert.strictEqual(yield* bodyOf(segment), "0123456789")
+      }),
+    )
+
+    it.effect("gives the content keys of a stream to the holder of its playback token", () =>
+      Effect.gen(function* () {
+        const master = new URL(yield* putAll)
+        const { keysFor } = yield* PlaybackUrls
+        const { relative = "", url } = yield* keysFor({ bucket: "media", key: "media/abc/7/" })
+        assert.strictEqual(url, new URL(relative, new URL("720p/stream.m3u8", master)).href)
+        const second = yield* request(`${url}/1`)
+        assert.strictEqual(second.headers.get("cache-control"), "no-store")
+        assert.strictEqual(second.headers.get("access-control-allow-origin"), "*")
+        assert.deepStrictEqual(Buffer.from(yield* Effect.promise(() => second.arrayBuffer())), contentKeys[1]?.key)
+        const license = yield* request(url, { method: "POST", body: JSON.stringify({ kids: [], type: "temporary" }) })
+        const { keys } = JSON.parse(yield* bodyOf(license))
+        assert.strictEqual(keys.length, 2)
+        assert.deepStrictEqual(keys[0], { kty: "oct", kid: "AAAAAAAAAAAAAAAAAAAAAA", k: "AQEBAQEBAQEBAQEBAQEBAQ" })
+        const missing = yield* request(`${url}/2`)
+        assert.strictEqual(missing.status, 404)
+        yield* problemOf(missing)
+        const forged = yield* request(
+          url.replace(/.\/keys$/, (end) => `${end[0] === "A" ? "B" : "A"}/keys`),
+          { method: "POST" },
+        )
+        assert.strictEqual(forged.status, 403)
+        const other = yield* keysFor({ bucket: "media", key: "media/other/7/" })
+        assert.strictEqual((yield* request(`${other.url}/0`)).status, 404)
+        const down = yield* request(`${(yield* keysFor({ bucket: "media", key: "media/down/7/" })).url}/0`)
+        assert.strictEqual(down.status, 503)
+        assert.strictEqual(down.headers.get("retry-after"), "2")
       }),
     )
 

@@ -31,6 +31,8 @@ export const pipeline = <E, R>(engine: Layer.Layer<SpeechEngine, E, R>, changes:
         Layer.fresh(MemoryStorage.layer),
         Layer.fresh(MemoryState.layer),
         Layer.succeed(PlaybackUrls, {
+          keysFor: () => Effect.succeed({ url: "http://keys.invalid/keys", relative: "../keys" }),
+
           urlFor: ({ bucket, key }) => Effect.succeed(`http://cdn.invalid/${bucket}/${key}`),
         }),
       ),

@@ -45,7 +45,10 @@ const engine = Layer.effect(
 const ports = Layer.mergeAll(
   localObjects(folder),
   MemoryState.layer,
-  Layer.succeed(PlaybackUrls, { urlFor: ({ key }) => Effect.succeed(key) }),
+  Layer.succeed(PlaybackUrls, {
+    keysFor: () => Effect.succeed({ url: "http://keys.invalid/keys", relative: "../keys" }),
+    urlFor: ({ key }) => Effect.succeed(key),
+  }),
 )
 
 Effect.gen(function* () {

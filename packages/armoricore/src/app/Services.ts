@@ -143,6 +143,23 @@ export const workerSettings = Layer.unwrap(
   ),
 )
 
+const protectionOf = (settings: Settings["Service"]): Pick<MediaService.Options, "protection"> => {
+  const { MEDIA_KEY_SERVER_SECRET, MEDIA_KEY_SERVER_URL, MEDIA_PROTECTION: scheme } = settings
+  // A secret is there: the rules between settings ask for it.
+  if (scheme === "off" || settings.MEDIA_KEY_SECRET === undefined) return {}
+  const { MEDIA_KEY_PERIOD: period, MEDIA_KEY_SECRET: secret } = settings
+  return {
+    protection: {
+      scheme,
+      secret,
+      ...(period === undefined ? {} : { period }),
+      ...(MEDIA_KEY_SERVER_URL === undefined || MEDIA_KEY_SERVER_SECRET === undefined
+        ? {}
+        : { keyServer: { url: MEDIA_KEY_SERVER_URL, secret: MEDIA_KEY_SERVER_SECRET } }),
+    },
+  }
+}
+
 /** Media options from the settings. */
 export const mediaOptions = (settings: Settings["Service"]): MediaService.Options => ({
   bucket: settings.OBJECT_STORAGE_BUCKET,
@@ -172,6 +189,7 @@ export const mediaOptions = (settings: Settings["Service"]): MediaService.Option
   ...(settings.MEDIA_MAX_OUTPUT === undefined ? {} : { maxOutputBytes: settings.MEDIA_MAX_OUTPUT }),
   ...(settings.MEDIA_LADDER === undefined ? {} : { ladder: settings.MEDIA_LADDER }),
   ...(settings.MEDIA_CODECS === undefined ? {} : { codecs: settings.MEDIA_CODECS }),
+  ...protectionOf(settings),
   ...(settings.MEDIA_MP4 === undefined ? {} : { mp4: settings.MEDIA_MP4 }),
   ...(settings.MEDIA_LOUDNESS === undefined ? {} : { loudness: settings.MEDIA_LOUDNESS }),
   ...(settings.MEDIA_WORK_DIR === undefined ? {} : { scratchDir: settings.MEDIA_WORK_DIR }),

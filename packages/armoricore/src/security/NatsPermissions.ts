@@ -5,6 +5,7 @@
 import { revocations } from "@armoricore/auth/Revocations"
 import { eventRegistry, type EventType, eventTypes, type Publisher } from "@armoricore/domain/EventRegistry"
 import { chunkedEncodes, chunkOutputs } from "@armoricore/media/chunked/ChunkedEncodes"
+import { mediaKeys } from "@armoricore/media/protection/ContentKeys"
 import { quotaUsages } from "@armoricore/media/pipeline/Quota"
 import { auditEntries } from "@armoricore/operator/Audit"
 import { reviews } from "@armoricore/operator/Reviews"
@@ -39,6 +40,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       quotaUsages.bucket,
       chunkedEncodes.bucket,
       chunkOutputs.bucket,
+      mediaKeys.bucket,
       // Only to delete the transcripts of a deleted media.
       transcriptStates.bucket,
       // Only to remove the uploads of deleted media and erased users.
@@ -77,6 +79,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
     reads: [
       mediaStates.bucket,
       mediaDeletions.bucket,
+      mediaKeys.bucket,
       transcriptStates.bucket,
       notificationStates.bucket,
       deliveryStates.bucket,

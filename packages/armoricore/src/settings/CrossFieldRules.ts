@@ -32,6 +32,7 @@ const requiredTogether: ReadonlyArray<
     [],
   ],
   ["the purge webhook", ["CDN_PURGE_URL", "CDN_PURGE_SECRET"], []],
+  ["the key server", ["MEDIA_KEY_SERVER_URL", "MEDIA_KEY_SERVER_SECRET"], []],
   ["the webhook of results", ["WEBHOOK_URL", "WEBHOOK_SECRET"], []],
   ["the authorization of joins", ["AUTHORIZE_URL", "AUTHORIZE_SECRET"], []],
 ]
@@ -122,6 +123,12 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
   }
   if (isSet("AKAMAI_PURGE_HOST") && isSet("CDN_PURGE_URL"))
     errors.push("CDN_PURGE_URL and AKAMAI_PURGE_HOST are both set; keep one way to purge the CDN")
+  if (values.MEDIA_PROTECTION !== "off" && !isSet("MEDIA_KEY_SECRET"))
+    errors.push(
+      "MEDIA_KEY_SECRET is missing: it encrypts the content keys of MEDIA_PROTECTION; set it, or unset the protection",
+    )
+  if (values.MEDIA_PROTECTION !== "off" && isSet("MEDIA_MP4"))
+    errors.push("MEDIA_MP4 makes files that are not encrypted; unset it, or unset MEDIA_PROTECTION")
   if (Duration.toMillis(values.RETRY_BASE) > Duration.toMillis(values.RETRY_CAP)) {
     errors.push("RETRY_BASE is longer than RETRY_CAP; set a base of at most the cap")
   }

@@ -5,7 +5,22 @@ import { Ladder } from "@armoricore/media/encode/Ladder"
 import { defaultShortWorkLimit } from "@armoricore/media/pipeline/WorkClass"
 import { defaultInputLimits } from "@armoricore/media/probe/Probe"
 import { Duration, Option, Result, Schema } from "effect"
-import { choice, int, optional, positiveDuration, size, text, withDefault } from "./Setting.ts"
+import {
+  choice,
+  httpProtocols,
+  int,
+  longSecret,
+  minSigningSecret,
+  optional,
+  positiveDuration,
+  size,
+  text,
+  url,
+  withDefault,
+} from "./Setting.ts"
+
+/** Characters of a secret that protects all content keys. */
+const minKeySecret = 16
 
 /** `1080:5000,720:2800`: the short side in pixels and the maximum bit rate in kilobits per second. */
 const ladder = optional<Ladder>((value) =>
@@ -61,6 +76,37 @@ export const media = {
       "video codecs of the renditions, separated by commas: h264, hevc, av1. h264 is always made; each further codec adds a rendition of every size and several times the CPU time",
     defaultText: "h264",
     example: "h264,hevc",
+  }),
+  MEDIA_PROTECTION: withDefault(
+    choice(
+      "off",
+      "aes-128",
+      "cbcs",
+    )({
+      description:
+        "encryption of streams: aes-128 of whole segments (HLS only), or cbcs of samples (HLS and DASH, ClearKey); needs MEDIA_KEY_SECRET",
+    }),
+    "off",
+    "off",
+  ),
+  MEDIA_KEY_SECRET: longSecret(minKeySecret)({
+    description:
+      "secret that encrypts the stored content keys; without it, or with another one, protected streams cannot be played. The processes of media and realtime need the same",
+    example: "…",
+  }),
+  MEDIA_KEY_PERIOD: positiveDuration({
+    description: "part of a stream that one content key is for, rounded up to segments of 4 s",
+    defaultText: "the whole stream",
+    example: "10 min",
+  }),
+  MEDIA_KEY_SERVER_URL: url(...httpProtocols)({
+    description: "URL of a key server that makes the content keys",
+    defaultText: "they are made here",
+    example: "https://keys.example.com/armoricore",
+  }),
+  MEDIA_KEY_SERVER_SECRET: longSecret(minSigningSecret)({
+    description: "secret that signs the questions to MEDIA_KEY_SERVER_URL",
+    example: "…",
   }),
   MEDIA_MP4: mp4Renditions({
     description: "renditions that are also made as MP4 files for download, separated by commas; all makes every one",

@@ -11,9 +11,9 @@ import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { ObjectSigner } from "@armoricore/storage/local/ObjectSigner"
 import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import type { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
+import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
-import { Duration, Effect, type FileSystem, Layer, Path, Redacted } from "effect"
+import { Context, Duration, Effect, type FileSystem, Layer, Path, Redacted } from "effect"
 import { createHmac } from "node:crypto"
 import { generatedSecret } from "../security/GeneratedSecret.ts"
 import { readOptionalSettingFile, Settings } from "../settings/Settings.ts"
@@ -167,12 +167,13 @@ const playback: Layer.Layer<
 > = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
-    if (settings.CDN_BASE_URL === undefined) {
-      const { layerProxy } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
-      return layerProxy({ key: yield* urlSigningKey })
-    }
+    const { layerProxy } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
+    const proxy = layerProxy({ key: yield* urlSigningKey })
+    if (settings.CDN_BASE_URL === undefined) return proxy
     const { layerCdn } = yield* Effect.promise(() => import("@armoricore/storage/PlaybackCdn"))
+    const { keysFor } = Context.get(yield* Layer.build(proxy), PlaybackUrls)
     return layerCdn({
+      keysFor,
       baseUrl: settings.CDN_BASE_URL,
       ...(settings.AKAMAI_EDGEAUTH_KEY === undefined
         ? {}
@@ -235,7 +236,12 @@ export const routes = Layer.unwrap(
     const settings = yield* Settings
     const LocalObjects = yield* Effect.promise(() => import("@armoricore/storage/local/SignedUrlRoutes"))
     const PlaybackProxy = yield* Effect.promise(() => import("@armoricore/storage/PlaybackProxy"))
-    const play = PlaybackProxy.routes({ key: yield* urlSigningKey })
+    const { makeReader } = yield* Effect.promise(() => import("@armoricore/media/protection/ContentKeys"))
+    const secret = settings.MEDIA_KEY_SECRET
+    const play = PlaybackProxy.routes({
+      key: yield* urlSigningKey,
+      ...(secret === undefined ? {} : { keysOf: yield* makeReader(secret) }),
+    })
     return settings.OBJECT_STORAGE_ENDPOINT === undefined ? Layer.merge(play, LocalObjects.routes()) : play
   }),
 )

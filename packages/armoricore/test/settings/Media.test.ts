@@ -36,6 +36,7 @@ describe("Settings of media", () => {
     Effect.gen(function* () {
       const options = yield* optionsOf({
         MEDIA_LADDER: "1080:5000, 360p:800",
+        MEDIA_CODECS: "av1, hevc",
         MEDIA_MP4: "720p,360p",
         MEDIA_LOUDNESS: "-16",
         MEDIA_AUDIO_ONLY: "off",
@@ -63,6 +64,7 @@ describe("Settings of media", () => {
           { shortSide: 1080, kilobits: 5000 },
           { shortSide: 360, kilobits: 800 },
         ],
+        codecs: ["h264", "av1", "hevc"],
         mp4: ["720p", "360p"],
         loudness: -16,
         audioOnly: false,
@@ -90,6 +92,9 @@ describe("Settings of media", () => {
     ["MEDIA_LADDER", "1080:5000,1080:4000"],
     ["MEDIA_LADDER", "8:5000"],
     ["MEDIA_MP4", "720p,everything"],
+    ["MEDIA_CODECS", "h264,vp9"],
+    ["MEDIA_PROTECTION", "drm"],
+    ["MEDIA_KEY_PERIOD", "0 s"],
     ["MEDIA_LOUDNESS", "16"],
     ["MEDIA_MAX_BYTES", "0"],
     ["MEDIA_MAX_BYTES", "5 parsecs"],
@@ -107,6 +112,30 @@ describe("Settings of media", () => {
       }),
     )
   }
+
+  it.effect("of protection reach the pipeline, and those that do not fit together are errors", () =>
+    Effect.gen(function* () {
+      const env = { MEDIA_PROTECTION: "cbcs", MEDIA_KEY_SECRET: "a secret of this test" }
+      const { protection } = yield* optionsOf({ ...env, MEDIA_KEY_PERIOD: "10 min" })
+      assert.strictEqual(protection?.scheme, "cbcs")
+      assert.deepStrictEqual(protection?.period, Duration.minutes(10))
+      const server = { MEDIA_KEY_SERVER_URL: "https://keys.example.com", MEDIA_KEY_SERVER_SECRET: "another secret" }
+      assert.strictEqual(
+        (yield* optionsOf({ ...env, ...server })).protection?.keyServer?.url,
+        "https://keys.example.com",
+      )
+      assert.isUndefined((yield* optionsOf({ MEDIA_KEY_SECRET: env.MEDIA_KEY_SECRET })).protection)
+      for (const [changes, fault] of [
+        [{ MEDIA_PROTECTION: "cbcs" }, "MEDIA_KEY_SECRET is missing"],
+        [{ ...env, MEDIA_MP4: "all" }, "MEDIA_MP4 makes files that are not encrypted"],
+        [{ ...env, MEDIA_KEY_SERVER_URL: server.MEDIA_KEY_SERVER_URL }, "MEDIA_KEY_SERVER_SECRET is missing"],
+      ] as const) {
+        const faults = yield* settingsErrors(optionsOf(changes))
+        assert.lengthOf(faults, 1)
+        assert.isTrue(faults[0]?.startsWith(fault), faults[0])
+      }
+    }),
+  )
 
   it.effect("the daily quota applies only the configured limits, and none by default", () =>
     Effect.gen(function* () {

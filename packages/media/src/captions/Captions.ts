@@ -18,6 +18,7 @@ import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Effect, Option, Result, Stream } from "effect"
 import { basename } from "node:path/posix"
+import * as MasterPlaylist from "../packaging/MasterPlaylist.ts"
 import * as MediaPlaylist from "../packaging/MediaPlaylist.ts"
 import * as CaptionRenditions from "./CaptionRenditions.ts"
 import * as CaptionSegments from "./CaptionSegments.ts"
@@ -154,8 +155,10 @@ const writeTrack = Effect.fnUntraced(function* (
   return true
 })
 
-/** Reads it from the first segment of the first variant. */
+/** The master playlist has it where segments are encrypted; else it is read from the first segment of the first variant. */
 const readPresentationStart = Effect.fnUntraced(function* (bucket: string, prefix: string, master: string) {
+  const declared = MasterPlaylist.presentationStart(master)
+  if (declared !== undefined) return declared
   const variant = MediaPlaylist.parse(master).segments[0]
   if (variant === undefined) return 0
   const playlist = yield* readText(bucket, `${prefix}${variant}`)

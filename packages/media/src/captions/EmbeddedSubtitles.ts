@@ -25,6 +25,8 @@ export interface Extraction {
   readonly bucket: string
   /** Of the stream; ends with a slash. */
   readonly prefix: string
+  /** Of the stream, in seconds. Undefined: it is read from the first segment. */
+  readonly presentationStart?: number | undefined
   readonly timeout: Duration.Duration
   readonly stallTimeout: Duration.Duration
   readonly memoryLimit: number
@@ -54,7 +56,9 @@ export const extract = Effect.fn("EmbeddedSubtitles.extract")(function* (plan: E
   // ffmpeg ends with an error after damaged text, and has then written what comes before it.
   if (result.code !== 0) yield* Effect.logWarning(`Subtitles may be incomplete: ${result.stderr.slice(-300)}`)
   const main = `${extraction.prefix}${plan.renditions[0]?.name ?? audioFolder(0)}/`
-  const start = yield* PresentationStart.read(extraction.bucket, `${main}${initName}`, `${main}00000.m4s`)
+  const start =
+    extraction.presentationStart ??
+    (yield* PresentationStart.read(extraction.bucket, `${main}${initName}`, `${main}00000.m4s`))
   for (const position of subtitles.keys()) {
     for (const [name, bytes] of yield* storeTrack(plan, extraction, position, start)) stored.set(name, bytes)
   }

@@ -4,6 +4,7 @@ import type { PublishPlayable } from "../pipeline/PlayableEvent.ts"
 import type { ResolvedOptions } from "../pipeline/TranscodeOptions.ts"
 import type { VersionPublisher } from "../pipeline/VersionPublisher.ts"
 import type { MediaRecord } from "../record/MediaRecord.ts"
+import type { ContentKeys } from "../protection/ContentKeys.ts"
 import type { ChunkedEncodes } from "./ChunkedEncodes.ts"
 
 export interface ChunkContext {
@@ -11,6 +12,7 @@ export interface ChunkContext {
   readonly record: MediaRecord
   readonly publisher: VersionPublisher
   readonly encodes: ChunkedEncodes
+  readonly contentKeys: ContentKeys
 }
 
 export interface ChunkRequest {

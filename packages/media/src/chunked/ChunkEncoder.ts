@@ -15,6 +15,7 @@ import * as DiskQuota from "../encode/DiskQuota.ts"
 import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 import * as ToneMap from "../encode/ToneMap.ts"
+import type { Protector } from "../protection/Protector.ts"
 import * as ChunkCommand from "./ChunkCommand.ts"
 import type { ChunkOutput } from "./ChunkedEncodes.ts"
 import * as ChunkImages from "./ChunkImages.ts"
@@ -25,6 +26,8 @@ export interface EncodeRequest<R> {
   readonly plan: EncodingPlan
   /** Undefined: the audio. */
   readonly window: ChunkWindow | undefined
+  /** Undefined: the stream is not protected. */
+  readonly protector: Protector | undefined
   readonly source: RangeProxy.SourceObject
   readonly bucket: string
   /** Ends with a slash. */
@@ -77,6 +80,7 @@ export const encode = Effect.fn("ChunkEncoder.encode")(function* <R>(request: En
         ? plan.info.audioTracks.map((_, track) => audioFolder(track))
         : plan.renditions.map(({ name }) => name),
     concurrency: request.uploadConcurrency,
+    protector: request.protector,
   })
   const start = window === undefined ? 0 : frameTime(window.firstFrame, plan.frameRate)
   const running = Ffmpeg.run({
@@ -103,7 +107,7 @@ export const encode = Effect.fn("ChunkEncoder.encode")(function* <R>(request: En
         folder: name,
         track,
         init_hash: sha256(Buffer.from(bytes).toString("latin1")),
-        init_bytes: bytes.byteLength,
+        init_bytes: request.protector?.init(bytes, track)?.byteLength ?? bytes.byteLength,
         segments,
       })),
     )

@@ -30,12 +30,12 @@ const minBytesPerSecond = 4_000
 
 /** Undefined: the upload is encoded by one worker. */
 export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
-  { encodes, options, record }: ChunkContext,
+  { contentKeys, encodes, options, record }: ChunkContext,
   { attempt, charge, event }: UploadJob,
 ) {
   const { chunks, limits } = options
   if (chunks === undefined) return undefined
-  const request = yield* MediaRequest.decode(event.payload.metadata)
+  const request = yield* MediaRequest.decode(event.payload.metadata, options.protection !== undefined)
   if (MediaRequest.needsOneRun(request)) return undefined
   const { bucket, etag, key, size } = yield* locate({
     filePath: event.payload.file_path,
@@ -59,8 +59,10 @@ export const planChunks = Effect.fn("ChunkPlanner.planChunks")(function* (
   const info = yield* MediaRequest.apply(probed, request)
   if (info.video === undefined) return undefined
   const programs = yield* FfmpegPrograms
-  const plan = planEncoding(options, info, programs.toneMapping, MediaRequest.planRequestOf(request))
+  const planned = planEncoding(options, info, programs.toneMapping, MediaRequest.planRequestOf(request))
   yield* charge({ bytes: size, seconds: info.duration })
+  const protection = yield* contentKeys.prepare(event.payload, info.duration)
+  const plan = planned.with({ protection })
 
   const windows = ChunkWindow.planWindows(info, plan.frameRate, chunks.chunkSeconds)
   const reusable = earlierEncodes.find(

@@ -32,7 +32,7 @@ const cancellationPollInterval = Duration.seconds(2)
 type OnFraction = (fraction: number) => Effect.Effect<void>
 
 export const make = (context: ChunkContext) => {
-  const { publisher, encodes, options, record } = context
+  const { contentKeys, publisher, encodes, options, record } = context
   const copier = ChunkOutputs.makeCopier(context)
 
   /** Undefined if the encode was aborted or superseded. */
@@ -124,18 +124,19 @@ export const make = (context: ChunkContext) => {
     }
   })
 
-  const encodeOutput = (
+  const encodeOutput = Effect.fnUntraced(function* (
     job: ChunkedEncodes.ChunkedEncode,
     chunk: string,
     staging: string,
     onFraction: OnFraction,
     audio: IncrementalAudio.IncrementalAudio | undefined,
-  ) => {
+  ) {
     const window = chunk === ChunkedEncodes.audioChunk ? undefined : job.windows[Number(chunk)]
     const seconds = chunkSeconds(job, chunk)
     const { plan } = job
-    return encode({
+    return yield* encode({
       plan,
+      protector: yield* contentKeys.protector(job.upload.media_id, plan.protection),
       window,
       source: job.source,
       bucket: options.bucket,
@@ -150,7 +151,7 @@ export const make = (context: ChunkContext) => {
       onProgress: (encoded) => onFraction(Math.min(1, encoded / (window === undefined ? plan.info.duration : seconds))),
       onTracksGrown: audio?.publishCheckpoints,
     })
-  }
+  })
 
   /** Copies the output of an earlier encode. Undefined if any of its objects is missing. */
   const reuseOutput = Effect.fnUntraced(function* (version: string, name: string, staging: string) {

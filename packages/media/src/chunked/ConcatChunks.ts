@@ -93,7 +93,8 @@ export const concat = (context: ChunkContext) => {
     yield* downloadImages(bucket, plan, outputs, folder)
     const objects = new Map(outputs.flatMap(listObjects).map(({ bytes, name }) => [`${prefix}${name}`, bytes]))
     const mp4 = yield* makeMp4Files(options, plan, prefix, uploadedTracks, folder)
-    for (const [name, bytes] of yield* extractSubtitles(options, job, folder)) objects.set(`${prefix}${name}`, bytes)
+    for (const [name, bytes] of yield* extractSubtitles(options, job, uploadedTracks, folder))
+      objects.set(`${prefix}${name}`, bytes)
     const target = { bucket, prefix, concurrency: options.uploadConcurrency }
     return yield* retryWhileUnavailable(
       Effect.gen(function* () {
@@ -136,7 +137,12 @@ export const concat = (context: ChunkContext) => {
     const { playable_prefix, playable_published_prefix } = (yield* record.find(mediaId)) ?? {}
     const isPlayablePublished = playable_published_prefix === attempt.prefix
     if (playable_prefix === attempt.prefix)
-      yield* retryWhileUnavailable(ProvisionalChunkPlaylist.finalize(bucket, attempt.prefix, stream, audioOnly))
+      yield* retryWhileUnavailable(
+        ProvisionalChunkPlaylist.finalize(bucket, attempt.prefix, stream, {
+          audioOnly,
+          protection: job.plan.protection,
+        }),
+      )
     const endedAt = yield* Clock.currentTimeMillis
     const outcome = yield* publisher.publish({
       event: ChunkedEncodes.uploadEvent(job),
@@ -203,6 +209,7 @@ const makeMp4Files = Effect.fnUntraced(function* (
 const extractSubtitles = Effect.fnUntraced(function* (
   options: ResolvedOptions,
   { attempt: { prefix }, plan, source }: ChunkedEncodes.ChunkedEncode,
+  uploadedTracks: ReadonlyArray<SegmentUploader.UploadedTrack>,
   folder: string,
 ) {
   const { bucket, memoryLimit, stallTimeout } = options
@@ -214,6 +221,7 @@ const extractSubtitles = Effect.fnUntraced(function* (
     folder,
     bucket,
     prefix,
+    presentationStart: uploadedTracks[0]?.segments[0]?.presented,
     timeout,
     stallTimeout,
     memoryLimit,

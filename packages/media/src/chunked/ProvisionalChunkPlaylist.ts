@@ -6,7 +6,7 @@
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { Effect } from "effect"
-import { segmentSeconds } from "../encode/EncodingPlan.ts"
+import { type EncodingPlan, segmentSeconds } from "../encode/EncodingPlan.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as MasterPlaylist from "../packaging/MasterPlaylist.ts"
 import * as MediaPlaylist from "../packaging/MediaPlaylist.ts"
@@ -14,6 +14,7 @@ import { declaredBandwidth } from "../packaging/ProvisionalPlaylist.ts"
 import { initName } from "../packaging/SegmentUploader.ts"
 import * as StreamInventory from "../packaging/StreamInventory.ts"
 import { playlistType } from "../packaging/StreamPublisher.ts"
+import * as KeyTags from "../protection/KeyTags.ts"
 import * as PlayableEvent from "../pipeline/PlayableEvent.ts"
 import { checkpointName } from "./AudioCheckpoint.ts"
 import type { ChunkContext } from "./ChunkContext.ts"
@@ -59,8 +60,9 @@ export const update = (
     const { uploadedTracks } = yield* assemble(encodes, version, job, completed)
     const inventory = StreamInventory.fromUploaded(plan, uploadedTracks)
     if (inventory.renditions.length < plan.renditions.length) return
+    const keys = yield* KeyTags.make(plan.protection, bucket, prefix)
     for (const { folder, segments } of inventory.tracks) {
-      const text = MediaPlaylist.renderEvent(initName, segments, segmentSeconds)
+      const text = MediaPlaylist.renderEvent(initName, segments, segmentSeconds, keys)
       yield* put(bucket, `${prefix}${folder}/${playlistName}`, text, 1)
     }
     // The master playlist needs only these chunks, and the worker that completes one of them publishes the event.
@@ -83,10 +85,11 @@ export const finalize = Effect.fnUntraced(function* (
   bucket: string,
   prefix: string,
   inventory: StreamInventory.StreamInventory,
-  audioOnly: boolean,
+  { audioOnly, protection }: { readonly audioOnly: boolean; readonly protection: EncodingPlan["protection"] },
 ) {
+  const keys = yield* KeyTags.make(protection, bucket, prefix)
   for (const { folder, segments } of inventory.tracks) {
-    yield* put(bucket, `${prefix}${folder}/${playlistName}`, MediaPlaylist.render(initName, segments), 60)
+    yield* put(bucket, `${prefix}${folder}/${playlistName}`, MediaPlaylist.render(initName, segments, keys), 60)
   }
   const text = MasterPlaylist.render(inventory.renditions, inventory.audioTracks, { audioOnly })
   yield* put(bucket, `${prefix}${playlistName}`, withProvisionalNames(text), 60)

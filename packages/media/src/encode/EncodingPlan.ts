@@ -5,10 +5,10 @@
 import { Schema } from "effect"
 import { Storyboard } from "../packaging/Storyboard.ts"
 import { MediaInfo, Rational } from "../probe/MediaInfo.ts"
+import { Protection } from "../protection/Protection.ts"
 import { Rendition } from "./Ladder.ts"
 
-export const segmentSeconds = 4
-export const keyFrameSeconds = 2
+export { keyFrameSeconds, segmentSeconds } from "./Segments.ts"
 
 /** The distance of key frames: every two seconds, or a fixed number of frames. */
 export const KeyFramePlacement = Schema.Union([Schema.Literal("grid"), Schema.Struct({ frames: Schema.Int })])
@@ -58,6 +58,8 @@ const fields = {
   loudness: Schema.optional(Schema.Finite),
   passthrough: Schema.optional(Passthrough),
   request: Schema.optional(PlanRequest),
+  /** Absent: the segments are not encrypted. */
+  protection: Schema.optional(Protection),
   /** ffmpeg decodes no larger frame, even if the size changes within the file. */
   maxPixels: Schema.optional(Schema.Finite),
 }

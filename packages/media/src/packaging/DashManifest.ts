@@ -1,5 +1,6 @@
 /** The DASH manifest (MPD) of a stream. It refers to the same segments as the HLS playlists. */
 import { Array as Arr } from "effect"
+import type { KeyTags } from "../protection/KeyTags.ts"
 import { type AudioTrack, codecFamily, type VideoRendition } from "./MasterPlaylist.ts"
 import { averageRate, peakRate, type Segment } from "./MediaPlaylist.ts"
 import { initName, segmentPattern } from "./SegmentUploader.ts"
@@ -12,20 +13,24 @@ export interface Manifest {
   readonly renditions: ReadonlyArray<VideoRendition>
   readonly audioTracks: ReadonlyArray<AudioTrack>
   readonly seconds: number
+  /** Undefined: the stream is not protected. */
+  readonly keys?: Pick<KeyTags, "licenseUrl" | "protection"> | undefined
   readonly storyboard?: { readonly board: Storyboard.Storyboard; readonly spriteCount: number } | undefined
 }
 
-export const render = ({ seconds, audioTracks, storyboard, renditions }: Manifest): string => {
+export const render = ({ seconds, audioTracks, keys, storyboard, renditions }: Manifest): string => {
   const longest = Math.max(
     ...[...renditions, ...audioTracks].flatMap(({ segments }) => segments.map((segment) => segment.seconds)),
     1,
   )
+  const protection = keys === undefined ? [] : contentProtection(keys)
+  const namespaces = keys === undefined ? "" : ' xmlns:cenc="urn:mpeg:cenc:2013" xmlns:dashif="https://dashif.org/CPS"'
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="static" mediaPresentationDuration="${isoDuration(seconds)}" maxSegmentDuration="${isoDuration(Math.ceil(longest))}" minBufferTime="PT4S">`,
+    `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"${namespaces} profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="static" mediaPresentationDuration="${isoDuration(seconds)}" maxSegmentDuration="${isoDuration(Math.ceil(longest))}" minBufferTime="PT4S">`,
     `<Period id="0" start="PT0S" duration="${isoDuration(seconds)}">`,
-    ...byCodec(renditions).flatMap(videoAdaptationSet),
-    ...audioTracks.flatMap(audioAdaptationSet),
+    ...byCodec(renditions).flatMap((set, index, all) => videoAdaptationSet(set, index, all.length > 1, protection)),
+    ...audioTracks.flatMap((track, index) => audioAdaptationSet(track, index, protection)),
     ...(storyboard === undefined ? [] : thumbnailAdaptationSet(storyboard.board, storyboard.spriteCount)),
     "</Period>",
     "</MPD>",
@@ -43,10 +48,12 @@ const additionalVideoId = 200
 const videoAdaptationSet = (
   renditions: ReadonlyArray<VideoRendition>,
   index: number,
-  all: ReadonlyArray<unknown>,
+  hasPriority: boolean,
+  protection: ReadonlyArray<string>,
 ): ReadonlyArray<string> => [
   // Of the codecs that it decodes, a player takes the one with the fewest bits, which comes last.
-  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}"${all.length > 1 ? ` selectionPriority="${index + 1}"` : ""} contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
+  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}"${hasPriority ? ` selectionPriority="${index + 1}"` : ""} contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
+  ...protection,
   '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
   ...colorDescriptors,
   ...renditions.map(
@@ -56,8 +63,13 @@ const videoAdaptationSet = (
   "</AdaptationSet>",
 ]
 
-const audioAdaptationSet = (track: AudioTrack, index: number): ReadonlyArray<string> => [
+const audioAdaptationSet = (
+  track: AudioTrack,
+  index: number,
+  protection: ReadonlyArray<string>,
+): ReadonlyArray<string> => [
   `<AdaptationSet id="${index + 1}" contentType="audio" mimeType="audio/mp4"${track.language === undefined ? "" : ` lang="${track.language}"`} segmentAlignment="true" startWithSAP="1">`,
+  ...protection,
   ...(track.purpose === "description"
     ? ['<Accessibility schemeIdUri="urn:tva:metadata:cs:AudioPurposeCS:2007" value="1"/>']
     : []),
@@ -66,6 +78,24 @@ const audioAdaptationSet = (track: AudioTrack, index: number): ReadonlyArray<str
   `<Representation id="${track.name}" codecs="${track.codec}" bandwidth="${maxBandwidth(track.segments)}" audioSamplingRate="${track.timescale}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="${track.channels ?? 2}"/>${segmentTemplate(track)}</Representation>`,
   "</AdaptationSet>",
 ]
+
+/** The scheme with the key of the first segment, ClearKey with the address of its licenses, then further systems. */
+const contentProtection = ({
+  licenseUrl,
+  protection: { keyIds, systems = [] },
+}: NonNullable<Manifest["keys"]>): ReadonlyArray<string> => [
+  `<ContentProtection schemeIdUri="urn:mpeg:dash:mp4protection:2011" value="cbcs" cenc:default_KID="${uuid(keyIds[0])}"/>`,
+  `<ContentProtection schemeIdUri="urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e" value="ClearKey1.0"><dashif:Laurl Lic_type="EME-1.0">${escapeXml(licenseUrl)}</dashif:Laurl></ContentProtection>`,
+  ...systems.flatMap(({ dash }) =>
+    dash === undefined
+      ? []
+      : [
+          `<ContentProtection schemeIdUri="${escapeXml(dash.scheme_id_uri)}">${dash.pssh === undefined ? "" : `<cenc:pssh>${escapeXml(dash.pssh)}</cenc:pssh>`}</ContentProtection>`,
+        ],
+  ),
+]
+
+const uuid = (id: string): string => id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
 
 /** BT.709, by the numbers of ISO/IEC 23091-2. */
 const colorDescriptors = ["ColourPrimaries", "TransferCharacteristics", "MatrixCoefficients"].map(

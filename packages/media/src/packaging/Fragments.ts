@@ -3,6 +3,7 @@
  * each key frame by byte range. ffmpeg's packager writes one fragment per segment. Samples, times and order do not change.
  * The `sidx` box is dropped: it describes a single fragment, and playlists and manifests do not need it.
  */
+import { box, children, flagsOf, fullBox, uint32, uint64, viewOf } from "./Boxes.ts"
 
 /** The byte range of a fragment's boxes and first sample, and the duration of the fragment. */
 export interface KeyFrame {
@@ -99,7 +100,8 @@ const parse = (segment: Uint8Array) => {
   }
 }
 
-const samplesOf = (traf: Uint8Array, defaultTicks: number) => {
+/** The sample table of a fragment's track; undefined if it has several runs or no data offset. */
+export const samplesOf = (traf: Uint8Array, defaultTicks: number) => {
   const boxes = children(traf)
   const runs = boxes.filter(({ type }) => type === "trun")
   const run = runs[0]?.body
@@ -145,41 +147,3 @@ const fragments = (segment: Uint8Array) =>
       const trafs = children(body).filter(({ type }) => type === "traf")
       return { moof: start, body, traf: trafs.length === 1 ? trafs[0]?.body : undefined }
     })
-
-const children = (bytes: Uint8Array) => {
-  const view = viewOf(bytes)
-  const boxes: Array<{
-    readonly type: string
-    readonly start: number
-    readonly end: number
-    readonly body: Uint8Array
-  }> = []
-  for (let start = 0; start + 8 <= bytes.byteLength;) {
-    const size = view.getUint32(start)
-    if (size < 8 || start + size > bytes.byteLength) break
-    const type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
-    boxes.push({ type, start, end: start + size, body: bytes.subarray(start + 8, start + size) })
-    start += size
-  }
-  return boxes
-}
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-const flagsOf = (body: Uint8Array): number => viewOf(body).getUint32(0) & 0xffffff
-
-const uint32 = (value: number): Uint8Array => {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(value >>> 0)
-  return bytes
-}
-const uint64 = (value: bigint): Uint8Array => {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64BE(value)
-  return bytes
-}
-const box = (type: string, parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const size = parts.reduce((sum, { byteLength }) => sum + byteLength, 8)
-  return Buffer.concat([uint32(size), Buffer.from(type, "latin1"), ...parts])
-}
-const fullBox = (type: string, version: number, flags: number, ...parts: ReadonlyArray<Uint8Array>): Uint8Array =>
-  box(type, [uint32(version * 2 ** 24 + flags), ...parts])

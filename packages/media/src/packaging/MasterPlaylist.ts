@@ -44,6 +44,16 @@ export interface RenderOptions {
   readonly declaredBandwidth?: ((name: string) => number) | undefined
   /** A JSON file with chapters, relative to the playlist. */
   readonly chapters?: string | undefined
+  /** Seconds; for captions that are added later, if the segments do not show it. */
+  readonly presentationStart?: number | undefined
+}
+
+const presentationStartId = "armoricore.presentation-start"
+
+/** The declared one, in seconds. */
+export const presentationStart = (master: string): number | undefined => {
+  const declared = new RegExp(`DATA-ID="${presentationStartId}",VALUE="([0-9.]+)"`).exec(master)?.[1]
+  return declared === undefined ? undefined : Number(declared)
 }
 
 export const iFramePlaylistName = "iframes.m3u8"
@@ -59,6 +69,8 @@ export const render = (
   if (declaredBandwidth !== undefined) lines.push(startTag)
   if (options.chapters !== undefined)
     lines.push(`#EXT-X-SESSION-DATA:DATA-ID="com.apple.hls.chapters",URI="${options.chapters}"`)
+  if (options.presentationStart !== undefined)
+    lines.push(`#EXT-X-SESSION-DATA:DATA-ID="${presentationStartId}",VALUE="${options.presentationStart.toFixed(6)}"`)
   const [main] = audioTracks
   const hasGroup = renditions.length > 0 || audioTracks.length > 1
   if (hasGroup) lines.push(...audioTracks.map(mediaTag))

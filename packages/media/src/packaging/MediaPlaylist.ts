@@ -1,5 +1,6 @@
 /** HLS media playlists: text from segments and back, and the measured bit rates of the segments. */
 import { Schema } from "effect"
+import type { KeyTags } from "../protection/KeyTags.ts"
 
 export const Segment = Schema.Struct({
   /** Relative to the playlist. */
@@ -8,6 +9,8 @@ export const Segment = Schema.Struct({
   bytes: Schema.Int,
   /** The decode time of the first sample in seconds; absent in outputs of earlier versions. */
   start: Schema.optionalKey(Schema.Finite),
+  /** The presentation time of the first sample in seconds; only of a first segment whose stored form hides it. */
+  presented: Schema.optionalKey(Schema.Finite),
   /** The frames of a video segment; absent for audio and in outputs of earlier versions. */
   frames: Schema.optionalKey(Schema.Int),
   /** The byte range of each key frame with its boxes, and the seconds until the next key frame. */
@@ -17,8 +20,28 @@ export const Segment = Schema.Struct({
 })
 export type Segment = typeof Segment.Type
 
+/** Names the key of each segment; a tag is for all segments up to the next one. */
+type Keys = Pick<KeyTags, "linesFor" | "iFrameLinesFor"> | undefined
+
+/** Segments with the lines of their keys, where these change. The initialisation segment is never encrypted. */
+const withKeys = (
+  segments: ReadonlyArray<Segment>,
+  linesFor: ((segment: Segment) => ReadonlyArray<string>) | undefined,
+  render: (segment: Segment) => ReadonlyArray<string>,
+): ReadonlyArray<string> => {
+  let last = ""
+  return segments.flatMap((segment) => {
+    const lines = linesFor?.(segment) ?? []
+    const isNew = lines.join() !== last
+    last = lines.join()
+    return [...(isNew ? lines : []), ...render(segment)]
+  })
+}
+
+const entry = ({ name, seconds }: Segment): ReadonlyArray<string> => [`#EXTINF:${seconds.toFixed(6)},`, name]
+
 /** The playlist of a complete track (VOD). */
-export const render = (init: string, segments: ReadonlyArray<Segment>): string =>
+export const render = (init: string, segments: ReadonlyArray<Segment>, keys?: Keys): string =>
   [
     "#EXTM3U",
     "#EXT-X-VERSION:7",
@@ -27,7 +50,7 @@ export const render = (init: string, segments: ReadonlyArray<Segment>): string =
     "#EXT-X-PLAYLIST-TYPE:VOD",
     "#EXT-X-INDEPENDENT-SEGMENTS",
     `#EXT-X-MAP:URI="${init}"`,
-    ...segments.flatMap(({ name, seconds }) => [`#EXTINF:${seconds.toFixed(6)},`, name]),
+    ...withKeys(segments, keys?.linesFor, entry),
     "#EXT-X-ENDLIST",
     "",
   ].join("\n")
@@ -36,7 +59,12 @@ export const render = (init: string, segments: ReadonlyArray<Segment>): string =
 export const startTag = "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES"
 
 /** The playlist of an incomplete track (EVENT): segments are only added, until the complete playlist replaces it. */
-export const renderEvent = (init: string, segments: ReadonlyArray<Segment>, maxSegmentSeconds: number): string =>
+export const renderEvent = (
+  init: string,
+  segments: ReadonlyArray<Segment>,
+  maxSegmentSeconds: number,
+  keys?: Keys,
+): string =>
   [
     "#EXTM3U",
     "#EXT-X-VERSION:7",
@@ -46,12 +74,12 @@ export const renderEvent = (init: string, segments: ReadonlyArray<Segment>, maxS
     "#EXT-X-INDEPENDENT-SEGMENTS",
     startTag,
     `#EXT-X-MAP:URI="${init}"`,
-    ...segments.flatMap(({ name, seconds }) => [`#EXTINF:${seconds.toFixed(6)},`, name]),
+    ...withKeys(segments, keys?.linesFor, entry),
     "",
   ].join("\n")
 
 /** The I-frame playlist for scrubbing: every key frame as a byte range of its segment. */
-export const renderIFrames = (init: string, segments: ReadonlyArray<Segment>): string =>
+export const renderIFrames = (init: string, segments: ReadonlyArray<Segment>, keys?: Keys): string =>
   [
     "#EXTM3U",
     "#EXT-X-VERSION:7",
@@ -60,7 +88,7 @@ export const renderIFrames = (init: string, segments: ReadonlyArray<Segment>): s
     "#EXT-X-PLAYLIST-TYPE:VOD",
     "#EXT-X-I-FRAMES-ONLY",
     `#EXT-X-MAP:URI="${init}"`,
-    ...segments.flatMap(({ iFrameSegments = [], name }) =>
+    ...withKeys(segments, keys?.iFrameLinesFor, ({ iFrameSegments = [], name }) =>
       iFrameSegments.flatMap(({ length, offset, seconds }) => [
         `#EXTINF:${seconds.toFixed(6)},`,
         `#EXT-X-BYTERANGE:${length}@${offset}`,

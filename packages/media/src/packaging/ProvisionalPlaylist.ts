@@ -9,11 +9,13 @@
 import { audioCodec } from "../encode/codecs/Codecs.ts"
 import { type EncodingPlan, segmentSeconds, trackFolders } from "../encode/EncodingPlan.ts"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
+import type { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { Clock, Effect, Fiber, type Scope } from "effect"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import { initName, type UploadedTrack } from "./SegmentUploader.ts"
+import * as KeyTags from "../protection/KeyTags.ts"
 import { masterName, playlistType } from "./StreamPublisher.ts"
 import * as StreamInventory from "./StreamInventory.ts"
 
@@ -53,10 +55,11 @@ const maxSegmentSeconds = segmentSeconds
 export const make = Effect.fnUntraced(function* (
   plan: EncodingPlan,
   target: Target,
-): Effect.fn.Return<ProvisionalPlaylist, never, ObjectStorage | Scope.Scope> {
+): Effect.fn.Return<ProvisionalPlaylist, never, ObjectStorage | PlaybackUrls | Scope.Scope> {
   const { onPlayable } = target
   if (onPlayable === undefined) return { update: () => Effect.void, close: Effect.succeed(false) }
   const storage = yield* ObjectStorage
+  const keys = yield* KeyTags.make(plan.protection, target.bucket, target.prefix)
   const scope = yield* Effect.scope
   const writtenSegments = new Map<string, number>()
   let publishing: Fiber.Fiber<boolean> | undefined
@@ -76,7 +79,7 @@ export const make = Effect.fnUntraced(function* (
     if (now < nextUpdateAt || tracks.length < expectedFolders.length) return
     for (const { folder, segments } of tracks) {
       if (writtenSegments.get(folder) === segments.length) continue
-      const text = MediaPlaylist.renderEvent(initName, segments, maxSegmentSeconds)
+      const text = MediaPlaylist.renderEvent(initName, segments, maxSegmentSeconds, keys)
       yield* put(`${folder}/${FfmpegCommand.playlistName}`, text)
       writtenSegments.set(folder, segments.length)
     }

@@ -13,6 +13,9 @@ import { playlistName } from "../encode/FfmpegCommand.ts"
 import * as Fragments from "./Fragments.ts"
 import { parse, type Segment } from "./MediaPlaylist.ts"
 import { isAudio, readInit, segmentFrames, segmentSeconds, segmentStart, type Track } from "./Mp4.ts"
+import { presentationStart } from "../captions/PresentationStart.ts"
+import { segmentNumber } from "../protection/Protection.ts"
+import type { Protector } from "../protection/Protector.ts"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 
 /** A rendition or audio track with its stored segments. */
@@ -35,6 +38,8 @@ export interface Target {
   readonly concurrency: number
   /** Retains the local files, which a later step needs (MP4 files for download). */
   readonly keepLocalFiles?: boolean
+  /** Undefined: the stream is not protected. */
+  readonly protector?: Protector | undefined
 }
 
 /** For objects that never change: players and CDNs may cache them forever. */
@@ -66,6 +71,13 @@ export const retryWhileUnavailable =
         schedule: Backoff.capped("250 millis", "10 seconds").pipe(Schedule.upTo({ duration: timeout })),
       }),
     )
+
+const unprotectable = (folder: string) =>
+  new TransientError({
+    dependency: "ffmpeg",
+    code: "invalid_encoder_output",
+    message: `ffmpeg wrote segments of ${folder} with a structure that cannot be encrypted`,
+  })
 
 const keyFramesOf = (bytes: Uint8Array, { sampleDuration, timescale }: Track): NonNullable<Segment["iFrameSegments"]> =>
   Fragments.keyFrames(bytes, sampleDuration).map(({ ticks, ...range }) => ({ ...range, seconds: ticks / timescale }))
@@ -116,7 +128,8 @@ export const make = Effect.fnUntraced(function* (target: Target) {
         message: `ffmpeg wrote an unreadable initialisation segment for ${folder}`,
       })
     }
-    yield* put(`${target.prefix}${folder}/${initName}`, bytes, track)
+    const stored = target.protector === undefined ? bytes : target.protector.init(bytes, track)
+    yield* put(`${target.prefix}${folder}/${initName}`, stored ?? (yield* unprotectable(folder)), track)
     tracks.set(folder, track)
     inits.set(folder, name)
     return track
@@ -137,15 +150,24 @@ export const make = Effect.fnUntraced(function* (target: Target) {
           const local = path.join(target.from, folder, name)
           const written = yield* fs.readFile(local)
           const isVideo = !isAudio(track)
-          const bytes = isVideo ? Fragments.split(written) : written
-          yield* put(`${target.prefix}${folder}/${name}`, bytes, track)
+          const plain = isVideo ? Fragments.split(written) : written
+          const { measured, stored } =
+            target.protector === undefined
+              ? { measured: plain, stored: plain }
+              : (target.protector.segment(name, plain, track) ?? (yield* unprotectable(folder)))
+          yield* put(`${target.prefix}${folder}/${name}`, stored, track)
+          const presented =
+            stored !== measured && segmentNumber(name) === 0
+              ? presentationStart(yield* fs.readFile(path.join(target.from, folder, init)), measured)
+              : undefined
           uploaded?.set(name, {
             name,
-            bytes: bytes.byteLength,
-            seconds: segmentSeconds(bytes, track),
-            start: segmentStart(bytes, track) ?? Number.MAX_SAFE_INTEGER,
-            ...(isVideo ? { frames: segmentFrames(bytes) } : {}),
-            iFrameSegments: isVideo ? keyFramesOf(bytes, track) : [],
+            bytes: stored.byteLength,
+            seconds: segmentSeconds(measured, track),
+            start: segmentStart(measured, track) ?? Number.MAX_SAFE_INTEGER,
+            ...(presented === undefined ? {} : { presented }),
+            ...(isVideo ? { frames: segmentFrames(measured) } : {}),
+            iFrameSegments: isVideo ? keyFramesOf(measured, track) : [],
           })
           if (target.keepLocalFiles !== true) yield* fs.remove(local)
         }),

@@ -16,6 +16,7 @@ import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import * as MasterPlaylist from "./MasterPlaylist.ts"
 import * as MediaPlaylist from "./MediaPlaylist.ts"
 import { isAudio } from "./Mp4.ts"
+import * as KeyTags from "../protection/KeyTags.ts"
 import * as StillImages from "./StillImages.ts"
 import { retryTransient, immutableCacheControl, initName, type UploadedTrack } from "./SegmentUploader.ts"
 import * as Storyboard from "./Storyboard.ts"
@@ -26,7 +27,8 @@ import * as TrackAlignment from "../encode/TrackAlignment.ts"
 /** A complete stream. Strings are keys of objects. */
 export interface PublishedStream {
   readonly master: string
-  readonly dash: string
+  /** Undefined: the protection of the stream is one that DASH does not have. */
+  readonly dash: string | undefined
   readonly thumbnails: ReadonlyArray<string>
   readonly poster: string | undefined
   readonly storyboard: string | undefined
@@ -125,14 +127,15 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
     mp4[name] = key
   }
 
+  const keys = yield* KeyTags.make(plan.protection, target.bucket, target.prefix)
   yield* Effect.forEach(
     inventory.tracks,
     ({ folder, segments, track }) =>
       Effect.gen(function* () {
-        const text = MediaPlaylist.render(initName, segments)
+        const text = MediaPlaylist.render(initName, segments, keys)
         yield* put(`${folder}/${FfmpegCommand.playlistName}`, text, playlistType)
         if (isAudio(track)) return
-        const scrubbing = MediaPlaylist.renderIFrames(initName, segments)
+        const scrubbing = MediaPlaylist.renderIFrames(initName, segments, keys)
         yield* put(`${folder}/${MasterPlaylist.iFramePlaylistName}`, scrubbing, playlistType)
       }),
     { ...concurrency, discard: true },
@@ -149,20 +152,31 @@ export const publish = Effect.fn("StreamPublisher.publish")(function* (
   const subtitles = EmbeddedSubtitles.renditionsOf(plan, stored.objects.keys())
   const manifest = DashManifest.render({
     ...inventory,
+    keys,
     storyboard: board === undefined ? undefined : { board, spriteCount: sprites.length },
   })
-  const dash = yield* put(
-    DashManifest.manifestName,
-    CaptionRenditions.addToManifest(manifest, subtitles),
-    "application/dash+xml",
-  )
+  // DASH has no encryption of whole segments.
+  const dash =
+    plan.protection?.scheme === "aes-128"
+      ? undefined
+      : yield* put(
+          DashManifest.manifestName,
+          CaptionRenditions.addToManifest(manifest, subtitles),
+          "application/dash+xml",
+        )
   const { audioOnly } = target
-  const text = MasterPlaylist.render(inventory.renditions, inventory.audioTracks, { audioOnly, chapters })
+  const text = MasterPlaylist.render(inventory.renditions, inventory.audioTracks, {
+    audioOnly,
+    chapters,
+    presentationStart: (inventory.renditions[0] ?? inventory.audioTracks[0])?.segments[0]?.presented,
+  })
   const master = yield* put(masterName, CaptionRenditions.addToMaster(text, subtitles), playlistType)
-  yield* Effect.forEach([dash, master], (key) =>
-    storage
-      .head({ bucket: target.bucket, key })
-      .pipe(Effect.catchTag("NotFound", () => Effect.fail(missingObject(key)))),
+  yield* Effect.forEach(
+    [dash, master].filter((key) => key !== undefined),
+    (key) =>
+      storage
+        .head({ bucket: target.bucket, key })
+        .pipe(Effect.catchTag("NotFound", () => Effect.fail(missingObject(key)))),
   )
   return { ...inventory, master, dash, thumbnails, poster, storyboard, images, mp4 } satisfies PublishedStream
 })

@@ -17,6 +17,7 @@ import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { Clock, Effect, Option } from "effect"
 import type { ChunkContext } from "../chunked/ChunkContext.ts"
+import { mediaKeys } from "../protection/ContentKeys.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
 import * as ObjectRemoval from "./ObjectRemoval.ts"
 
@@ -49,6 +50,7 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
   const removeResumable = yield* makeRemoval(yield* ObjectStorage)
   const deletions = yield* Collection.make(mediaDeletions)
   const transcripts = yield* Collection.make(transcriptStates)
+  const keys = yield* Collection.make(mediaKeys)
 
   const update = (mediaId: string, change: (current: MediaDeletion | undefined) => MediaDeletion) =>
     deletions.modifyOrRetry(mediaId, (current) => {
@@ -125,6 +127,7 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
     if (isKept === undefined) {
       yield* objects.remove(mediaId, [`transcripts/${mediaId}/`, `work/transcription/${mediaId}/`])
       yield* Collection.retryConflicts(transcripts.remove(mediaId))
+      yield* Collection.retryConflicts(keys.remove(mediaId))
     }
     for (const attempt of known?.attempts ?? []) {
       if (attempt.generation > generation) continue

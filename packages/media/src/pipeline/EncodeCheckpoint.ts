@@ -18,6 +18,7 @@ import { EncodingPlan } from "../encode/EncodingPlan.ts"
 import * as FfmpegCommand from "../encode/FfmpegCommand.ts"
 import type { StillImages } from "../packaging/StillImages.ts"
 import { retryTransient, initName, type UploadedTrack } from "../packaging/SegmentUploader.ts"
+import { segmentsPerKey } from "../protection/Protection.ts"
 import * as MediaRequest from "./MediaRequest.ts"
 import { type ResolvedOptions, planEncoding } from "./TranscodeOptions.ts"
 import { Segment } from "../packaging/MediaPlaylist.ts"
@@ -62,7 +63,12 @@ const sourceHash = ({ bucket, etag, key, size }: ObjectInfo): string =>
 
 /** Passthrough is not part of the hash: the same packets lead to the same decision. */
 const commandHash = (options: ResolvedOptions, plan: EncodingPlan): string =>
-  sha256(JSON.stringify(FfmpegCommand.args(planEncoding(options, plan.info, plan.toneMapping, plan.request), "source")))
+  sha256(
+    JSON.stringify([
+      ...FfmpegCommand.args(planEncoding(options, plan.info, plan.toneMapping, plan.request), "source"),
+      ...(options.protection === undefined ? [] : [options.protection.scheme, segmentsPerKey(options.protection) ?? 0]),
+    ]),
+  )
 
 /** Call it after all objects that the checkpoint names are in storage. */
 export const write = Effect.fn("EncodeCheckpoint.write")(function* (

@@ -56,11 +56,19 @@ export type MediaRequest = typeof fields.Type
 
 const decodeFields = Schema.decodeUnknownEffect(fields)
 
-export const decode = (metadata: unknown): Effect.Effect<MediaRequest, PermanentError> =>
+/** `isProtected`: new streams are encrypted, and files for download would not be. */
+export const decode = (metadata: unknown, isProtected: boolean): Effect.Effect<MediaRequest, PermanentError> =>
   metadata === undefined || metadata === null
     ? Effect.succeed({})
-    : Effect.mapError(decodeFields(metadata), (error) =>
-        failure("invalid_metadata", describeSchemaError(error, { input: metadata, parent: "metadata" }).message),
+    : decodeFields(metadata).pipe(
+        Effect.mapError((error) =>
+          failure("invalid_metadata", describeSchemaError(error, { input: metadata, parent: "metadata" }).message),
+        ),
+        Effect.filterOrFail(
+          ({ download = false }) => !isProtected || download === false,
+          () =>
+            failure("invalid_metadata", "metadata.download is not possible: streams are protected (MEDIA_PROTECTION)"),
+        ),
       )
 
 /** Chunks of a part of a recording, or with a watermark, are not encoded: one run does both. */

@@ -77,7 +77,15 @@ const storeCheckpoint = Effect.fnUntraced(function* (
   const objects = new Map([...uploader.objects()].map(([key, bytes]) => [key.slice(prefix.length), bytes]))
   const { memoryLimit, stallTimeout } = options
   const timeout = transcodeTimeout(options, plan.info.duration)
-  const extraction = { ...target, input, folder: output, timeout, stallTimeout, memoryLimit }
+  const extraction = {
+    ...target,
+    input,
+    folder: output,
+    timeout,
+    stallTimeout,
+    memoryLimit,
+    presentationStart: uploadedTracks[0]?.segments[0]?.presented,
+  }
   const subtitles = yield* retryWhileUnavailable(EmbeddedSubtitles.extract(plan, extraction))
   for (const [name, bytes] of subtitles) objects.set(name, bytes)
   const checkpoint = { plan, uploadedTracks, objects, timings: { ...timings } }

@@ -75,7 +75,7 @@ const makeStillImages = Effect.fnUntraced(function* (
     onProgress: () => Effect.void,
   })
   if (downloaded.etag !== source.etag || downloaded.size !== source.size) return undefined
-  const request = yield* MediaRequest.decode(event.payload.metadata)
+  const request = yield* MediaRequest.decode(event.payload.metadata, options.protection !== undefined)
   const etag = yield* Watermark.fetch(request, options.sourceBuckets, options.minFreeDisk, folder)
   if (etag !== plan.request?.watermark?.etag) return undefined
   const output = path.join(folder, "images")

@@ -11,6 +11,7 @@ import * as DiskQuota from "../encode/DiskQuota.ts"
 import * as Watermark from "../encode/Watermark.ts"
 import * as StillImages from "../packaging/StillImages.ts"
 import * as ProvisionalPlaylist from "../packaging/ProvisionalPlaylist.ts"
+import type { ContentKeys } from "../protection/ContentKeys.ts"
 import { probe } from "../probe/Probe.ts"
 import * as SegmentUploader from "../packaging/SegmentUploader.ts"
 import { download } from "../probe/Source.ts"
@@ -41,6 +42,7 @@ export interface EncodedOutput {
 
 export const downloadAndProbe = Effect.fn("SingleNodeTranscode.downloadAndProbe")(function* (
   options: ResolvedOptions,
+  contentKeys: ContentKeys,
   { event, progress }: UploadJob,
   folder: string,
 ) {
@@ -48,7 +50,7 @@ export const downloadAndProbe = Effect.fn("SingleNodeTranscode.downloadAndProbe"
   const programs = yield* FfmpegPrograms
   const input = path.join(folder, "source")
   // Before the download: a wrong instruction needs none.
-  const request = yield* MediaRequest.decode(event.payload.metadata)
+  const request = yield* MediaRequest.decode(event.payload.metadata, options.protection !== undefined)
   yield* progress.report("downloading", 0)
   const source = yield* progress.timeStage(
     "downloading",
@@ -66,11 +68,14 @@ export const downloadAndProbe = Effect.fn("SingleNodeTranscode.downloadAndProbe"
   const info = yield* MediaRequest.apply(probed, request)
   const etag = yield* Watermark.fetch(request, options.sourceBuckets, options.minFreeDisk, folder)
   const planRequest = MediaRequest.planRequestOf(request, etag)
-  return { input, source, plan: planEncoding(options, info, programs.toneMapping, planRequest) } satisfies ProbedSource
+  const plan = planEncoding(options, info, programs.toneMapping, planRequest)
+  const protection = yield* contentKeys.prepare(event.payload, info.duration)
+  return { input, source, plan: plan.with({ protection }) } satisfies ProbedSource
 })
 
 export const encode = Effect.fn("SingleNodeTranscode.encode")(function* (
   options: ResolvedOptions,
+  contentKeys: ContentKeys,
   job: UploadJob,
   { input, plan, source }: ProbedSource,
   folder: string,
@@ -85,8 +90,9 @@ export const encode = Effect.fn("SingleNodeTranscode.encode")(function* (
     prefix: job.attempt.prefix,
     concurrency: options.uploadConcurrency,
   }
+  const protector = yield* contentKeys.protector(job.event.payload.media_id, plan.protection)
   const keepLocalFiles = mp4Renditions(options, plan).length > 0
-  const uploader = yield* SegmentUploader.make({ ...target, folders: trackFolders(plan), keepLocalFiles })
+  const uploader = yield* SegmentUploader.make({ ...target, folders: trackFolders(plan), keepLocalFiles, protector })
   const provisionalPlaylist = yield* ProvisionalPlaylist.make(plan, {
     ...target,
     audioOnly: options.audioOnly,

@@ -7,6 +7,7 @@ import * as DiskQuota from "../encode/DiskQuota.ts"
 import { EncodingPlan, type PlanRequest } from "../encode/EncodingPlan.ts"
 import { defaultLadder, frameRate, type Ladder, planRenditions } from "../encode/Ladder.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
+import type { ProtectionOptions } from "../protection/Protection.ts"
 import { defaultInputLimits, type InputLimits } from "../probe/Probe.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 import { defaultShortWorkLimit } from "./WorkClass.ts"
@@ -48,13 +49,18 @@ export interface TranscodeOptions {
   readonly minFreeDisk?: number
   /** Bytes that the output of one upload may use in the work folder. Default: an estimate from the plan's bit rates. */
   readonly maxOutputBytes?: number
+  /** Encrypts streams. Default: they are not encrypted. */
+  readonly protection?: ProtectionOptions
   /** Splits long videos into chunks that all media workers encode. Default: one worker encodes each upload. */
   readonly chunks?: ChunkWindow.ChunkOptions
 }
 
-/** Every option with its default. `loudness` and `chunks` stay undefined when they are off. */
-export interface ResolvedOptions extends Required<Omit<TranscodeOptions, "loudness" | "chunks" | "maxOutputBytes">> {
+/** Every option with its default. `loudness`, `protection` and `chunks` stay undefined when they are off. */
+export interface ResolvedOptions extends Required<
+  Omit<TranscodeOptions, "loudness" | "chunks" | "maxOutputBytes" | "protection">
+> {
   readonly loudness: number | undefined
+  readonly protection: ProtectionOptions | undefined
   readonly maxOutputBytes: (plan: EncodingPlan) => number
   readonly chunks: ChunkWindow.ChunkOptions | undefined
 }
@@ -78,6 +84,7 @@ export const resolve = (options: TranscodeOptions): ResolvedOptions => {
     audioOnly: options.audioOnly ?? true,
     mp4: options.mp4 ?? [],
     loudness: options.loudness,
+    protection: options.protection,
     memoryLimit: options.memoryLimit ?? 8e9,
     publishTimeout: options.publishTimeout ?? Duration.minutes(5),
     minFreeDisk: options.minFreeDisk ?? 200e6,

@@ -31,6 +31,7 @@ import * as ChunkWorker from "../chunked/ChunkWorker.ts"
 import { concat, type ConcatRequest, reject, type RejectedChunks } from "../chunked/ConcatChunks.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
 import * as PassthroughCheck from "../passthrough/PassthroughCheck.ts"
+import * as ContentKeys from "../protection/ContentKeys.ts"
 import { locate } from "../probe/Source.ts"
 import * as MediaRecord from "../record/MediaRecord.ts"
 import * as Deletion from "./Deletion.ts"
@@ -139,7 +140,13 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
   const record = yield* MediaRecord.make
   const owner = yield* MediaOwner.make
   const publisher = yield* VersionPublisher.make(bucket, record)
-  const context: ChunkContext = { options, record, publisher, encodes: yield* ChunkedEncodes.make }
+  const context: ChunkContext = {
+    options,
+    record,
+    publisher,
+    encodes: yield* ChunkedEncodes.make,
+    contentKeys: yield* ContentKeys.make(options.protection),
+  }
   const publishIfCurrent = PlayableEvent.publishIfCurrent(record, (key) => playback.urlFor({ bucket, key }))
   const deletion = yield* Deletion.make(context)
   const transcripts = yield* Collection.make(transcriptStates)
@@ -237,7 +244,7 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     const folder = yield* scratch.make
     const attempts = (yield* record.find(media_id))?.attempts ?? []
     const earlierAttempts = attempts.filter(({ prefix }) => prefix !== attempt.prefix)
-    const request = yield* MediaRequest.decode(event.payload.metadata)
+    const request = yield* MediaRequest.decode(event.payload.metadata, options.protection !== undefined)
     const checkpoint = yield* EncodeCheckpoint.find(options, earlierAttempts, source, request)
     if (checkpoint !== undefined) {
       yield* job.charge({ bytes: source.size, seconds: checkpoint.plan.info.duration })
@@ -246,11 +253,11 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
       if (reused !== undefined) return reused
     }
 
-    const probed = yield* SingleNodeTranscode.downloadAndProbe(options, job, folder)
+    const probed = yield* SingleNodeTranscode.downloadAndProbe(options, context.contentKeys, job, folder)
     yield* job.charge({ bytes: probed.source.size, seconds: probed.plan.info.duration })
     if (isMisclassified(job, { plan: probed.plan })) return longUpload
     const plan = yield* choosePassthrough(job, probed, folder)
-    return yield* SingleNodeTranscode.encode(options, job, { ...probed, plan }, folder)
+    return yield* SingleNodeTranscode.encode(options, context.contentKeys, job, { ...probed, plan }, folder)
   })
 
   /** Adds the tracks that can be copied to the plan. A retry encodes all tracks, in case copying made the attempt fail. */

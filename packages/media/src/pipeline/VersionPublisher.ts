@@ -82,7 +82,7 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
       user_id: payload.user_id,
       playback_urls: {
         hls: yield* urlFor(stream.master),
-        dash: yield* urlFor(stream.dash),
+        ...(stream.dash === undefined ? {} : { dash: yield* urlFor(stream.dash) }),
         mp4: yield* Effect.all(Record.map(stream.mp4, urlFor)),
       },
       thumbnail_urls: yield* Effect.forEach(stream.thumbnails, urlFor),

@@ -10,6 +10,7 @@ import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import { erasingServices, erasures } from "@armoricore/state/ErasureStates"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { pauses } from "@armoricore/worker/control/CircuitRegistry"
+import { mediaKeys } from "@armoricore/media/protection/ContentKeys"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually } from "@armoricore/testing/Eventually"
@@ -61,6 +62,7 @@ describe.skipIf(isFfmpegMissing || nats.missing)("ChunkWorker", () => {
             transcriptStates.bucket,
             chunkedEncodes.bucket,
             chunkOutputs.bucket,
+            mediaKeys.bucket,
             pauses.bucket,
             erasures.bucket,
             erasingServices.bucket,

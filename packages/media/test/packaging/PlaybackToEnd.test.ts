@@ -1,10 +1,11 @@
-/** hls.js (three series) and dash.js in Chromium play difficult sources to their very end: `ended` fires, without a media error. */
+/** hls.js (three series), dash.js and shaka-player in Chromium play difficult sources to their very end: `ended` fires, without a media error. */
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { playToEnd, withDash, withHls, withShaka } from "../support/PlayToEnd.ts"
 import { launchBrowser, olderHls, servePlayer } from "../support/Player.ts"
 
 const chromium = Programs.requireProgram("chromium")
@@ -52,53 +53,13 @@ const sources = allSources.slice(0, count)
 /** How many of them the older series of hls.js play too. */
 const olderPlayerSources = Math.floor(count / 2)
 
-/**
- * Runs in the page: plays to the end at double speed and returns what happened. On a busy machine playback is only slow.
- * If playback stalls in the last 1.5 s, dash.js jumps to the end and back by its `seekDurationBackoff` of 0.5 s, and
- * Chromium stays paused there; then the page presses play, as a viewer would.
- */
-const play = `
-const video = document.querySelector("#video")
-const faults = []
-video.addEventListener("error", () => faults.push(video.error?.message ?? "media error"))
-const playToEnd = (start) => new Promise((resolve) => {
-  const ranges = () =>
-    Array.from({ length: video.buffered.length }, (_, index) => [video.buffered.start(index), video.buffered.end(index)])
-  const done = (ended) => resolve({
-    ended, faults, at: video.currentTime, duration: video.duration,
-    paused: video.paused, readyState: video.readyState, buffered: ranges(),
-  })
-  video.addEventListener("ended", () => done(true))
-  let lastAt = -1
-  let lastMovedAt = performance.now()
-  setInterval(() => {
-    if (video.currentTime !== lastAt) [lastAt, lastMovedAt] = [video.currentTime, performance.now()]
-    else if (performance.now() - lastMovedAt > 45000) done(false)
-    else if (video.paused && video.readyState > 2 && video.currentTime > 0) video.play()
-  }, 500)
-  start()
-  video.playbackRate = 2
-  video.play().catch((error) => faults.push(String(error)))
-})
-`
-const withHls = (name: string) => `
-const hls = new Hls()
-hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal || /mediaError|bufferAppend|Parsing/i.test(data.details)) faults.push(data.details) })
-return await playToEnd(() => { hls.loadSource("${name}/master.m3u8"); hls.attachMedia(video) })
-`
-const withDash = (name: string) => `
-const player = dashjs.MediaPlayer().create()
-player.on("error", (event) => faults.push(event.error.message))
-return await playToEnd(() => player.initialize(video, "${name}/manifest.mpd", true))
-`
-
 describe.skipIf(isFfmpegMissing || chromium.missing)("Playback to the end", () => {
   layer(pipeline({ ladder: [{ shortSide: 64, kilobits: 300 }], thumbnails: 1 }), {
     excludeTestServices: true,
     timeout: "60 seconds",
   })((it) => {
     it.effect(
-      "ends without a media error in hls.js and dash.js",
+      "ends without a media error in hls.js, dash.js and shaka-player",
       () =>
         Effect.gen(function* () {
           const fs = yield* FileSystem.FileSystem
@@ -123,7 +84,7 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Playback to the end", () =
             Effect.promise(async (): Promise<unknown> => {
               const page = await context.newPage()
               await page.goto(`${address}/${query}`)
-              const result: unknown = await page.evaluate(`(async () => { ${play} ${script} })()`)
+              const result: unknown = await page.evaluate(`(async () => { ${playToEnd} ${script} })()`)
               await page.close()
               return result
             })
@@ -131,14 +92,22 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Playback to the end", () =
             const name = path.parse(file).name
             const older = position < olderPlayerSources ? Object.keys(olderHls) : []
             return [
-              { file, seconds, player: "hls.js", query: "", script: withHls(name) },
-              { file, seconds, player: "dash.js", query: "", script: withDash(name) },
+              { file, seconds, player: "hls.js", query: "", script: withHls(`${name}/master.m3u8`) },
+              { file, seconds, player: "dash.js", query: "", script: withDash(`${name}/manifest.mpd`) },
+              // Both kinds of manifest, in turn.
+              {
+                file,
+                seconds,
+                player: "shaka-player",
+                query: "",
+                script: withShaka(`${name}/${position % 2 === 0 ? "manifest.mpd" : "master.m3u8"}`),
+              },
               ...older.map((version) => ({
                 file,
                 seconds,
                 player: `hls.js ${version}`,
                 query: `?hls=${version}`,
-                script: withHls(name),
+                script: withHls(`${name}/master.m3u8`),
               })),
             ]
           })

@@ -1,4 +1,5 @@
 /** The deletion of a media: everything is gone, also after an interruption between any two steps. */
+import { mediaKeys } from "@armoricore/media/protection/ContentKeys"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
@@ -43,6 +44,7 @@ const stateBuckets = [
   transcriptStates.bucket,
   ChunkedEncodes.chunkedEncodes.bucket,
   ChunkedEncodes.chunkOutputs.bucket,
+  mediaKeys.bucket,
   quotaUsages.bucket,
   resumableUploads.bucket,
   ledgerBucket,

@@ -27,6 +27,8 @@ export const layerPorts = ({ folder, nats }: WorkerSetup) =>
       Layer.provide(PublicUrl.layerFixed("http://objects.invalid")),
     ),
     Layer.succeed(PlaybackUrls, {
+      keysFor: () => Effect.succeed({ url: "http://keys.invalid/keys", relative: "../keys" }),
+
       urlFor: ({ bucket, key }) => Effect.succeed(`http://cdn.invalid/${bucket}/${key}`),
     }),
   )

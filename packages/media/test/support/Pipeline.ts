@@ -23,6 +23,8 @@ export const isFfmpegMissing = [Programs.requireProgram("ffmpeg"), Programs.requ
 )
 
 export const playbackUrls = Layer.succeed(PlaybackUrls, {
+  keysFor: () => Effect.succeed({ url: "http://keys.invalid/keys", relative: "../keys" }),
+
   urlFor: ({ bucket, key }) => Effect.succeed(`http://cdn.invalid/${bucket}/${key}`),
 })
 
@@ -32,6 +34,18 @@ export const options: TranscodeOptions = { bucket: "media", sourceBuckets: ["med
 
 /** Each build has new ports and its own work folder. */
 export const pipeline = (
+  changes: Partial<TranscodeOptions> = {},
+  storageLayer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
+  programsLayer: Layer.Layer<
+    FfmpegPrograms,
+    PlatformError.PlatformError,
+    FfmpegPrograms | FileSystem.FileSystem | Path.Path
+  > = Layer.effect(FfmpegPrograms, FfmpegPrograms),
+) => pipelineWith(playbackUrls, changes, storageLayer, programsLayer)
+
+/** The same with other playback URLs. */
+export const pipelineWith = <R>(
+  playbackLayer: Layer.Layer<PlaybackUrls, never, R>,
   changes: Partial<TranscodeOptions> = {},
   storageLayer: Layer.Layer<ObjectStorage, never, ObjectStorage> = Layer.effect(ObjectStorage, ObjectStorage),
   programsLayer: Layer.Layer<
@@ -52,7 +66,7 @@ export const pipeline = (
           Layer.mergeAll(
             Layer.provide(storageLayer, Layer.fresh(MemoryStorage.layer)),
             Layer.fresh(MemoryState.layer),
-            playbackUrls,
+            playbackLayer,
           ),
         ),
         Layer.provideMerge(Layer.succeed(ScratchParent, parent)),

@@ -1,4 +1,4 @@
-/** A page with hls.js and dash.js in a real Chromium, over a small server that knows a folder and both players. */
+/** A page with hls.js, dash.js and shaka-player in a real Chromium, over a small server that knows a folder and the players. */
 import { createServer } from "node:http"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
@@ -12,6 +12,7 @@ const require = createRequire(import.meta.url)
 const players: Readonly<Record<string, string>> = {
   "/hls.js": require.resolve("hls.js/dist/hls.min.js"),
   "/dash.js": require.resolve("dashjs/dist/modern/umd/dash.all.min.js"),
+  "/shaka.js": require.resolve("shaka-player/dist/shaka-player.compiled.js"),
 }
 /** Released files of older series, packed: each npm package has 30 MB. */
 export const olderHls: Readonly<Record<string, string>> = {
@@ -27,7 +28,7 @@ const types: Readonly<Record<string, string>> = {
 }
 const page = (
   hls: string,
-) => `<!doctype html><meta charset="utf-8"><title>player</title><script src="${hls}"></script><script src="/dash.js"></script>
+) => `<!doctype html><meta charset="utf-8"><title>player</title><script src="${hls}"></script><script src="/dash.js"></script><script src="/shaka.js"></script>
 <body style="margin:0;background:#222"><video id="video" muted style="width:640px;height:360px"></video><canvas id="preview"></canvas>`
 
 /** The address of a server over `folder`, until the scope closes. */

@@ -13,11 +13,17 @@ export interface Packet {
 /** Segments that one ffmpeg decodes: each opens a decoder. */
 const maxInputs = 24
 
-const decode = (files: ReadonlyArray<string>) =>
+interface Input {
+  readonly file: string
+  /** Options of ffmpeg before the file. */
+  readonly inputArgs?: ReadonlyArray<string> | undefined
+}
+
+const decode = (files: ReadonlyArray<Input>) =>
   run("ffmpeg", [
     "-v",
     "error",
-    ...files.flatMap((file) => ["-threads", "1", "-i", file]),
+    ...files.flatMap(({ file, inputArgs = [] }) => ["-threads", "1", ...inputArgs, "-i", file]),
     ...files.flatMap((_, index) => ["-map", String(index), "-f", "null", "-"]),
   ])
 
@@ -25,22 +31,26 @@ const decode = (files: ReadonlyArray<string>) =>
 export const decodeFaults = Effect.fnUntraced(function* (
   folder: string,
   init: Uint8Array,
-  segments: ReadonlyArray<{ readonly uri: string; readonly bytes: Uint8Array }>,
+  segments: ReadonlyArray<{
+    readonly uri: string
+    readonly bytes: Uint8Array
+    readonly inputArgs?: ReadonlyArray<string> | undefined
+  }>,
 ) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const files = yield* Effect.forEach(segments, ({ bytes, uri }, index) => {
+  const files = yield* Effect.forEach(segments, ({ bytes, inputArgs, uri }, index) => {
     const file = path.join(folder, `checked-${index}.mp4`)
-    return Effect.as(fs.writeFile(file, Buffer.concat([init, bytes])), { file, uri })
+    return Effect.as(fs.writeFile(file, Buffer.concat([init, bytes])), { file, inputArgs, uri })
   })
   const faults: Array<string> = []
   for (let at = 0; at < files.length; at += maxInputs) {
     const batch = files.slice(at, at + maxInputs)
-    const { code, stderr } = yield* decode(batch.map(({ file }) => file))
+    const { code, stderr } = yield* decode(batch)
     if (code === 0 && stderr === "") continue
     const before = faults.length
-    for (const { file, uri } of batch) {
-      const alone = yield* decode([file])
+    for (const { uri, ...input } of batch) {
+      const alone = yield* decode([input])
       if (alone.code !== 0 || alone.stderr !== "") faults.push(`${uri} does not decode: ${alone.stderr.trim()}`)
     }
     if (faults.length === before) faults.push(`segments do not decode in one run: ${stderr.trim()}`)

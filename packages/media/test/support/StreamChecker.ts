@@ -5,6 +5,7 @@
 import { Effect, FileSystem, Path } from "effect"
 import * as HLS from "hls-parser"
 import { checkDash } from "./DashChecker.ts"
+import { decrypted } from "./Decryption.ts"
 import { checkKeyFrames } from "./KeyFrameChecker.ts"
 import { decodeFaults, type Packet, readPackets } from "./SegmentReader.ts"
 import { checkStoryboard } from "./StoryboardChecker.ts"
@@ -29,8 +30,8 @@ export interface Report {
   }>
 }
 
-/** `folder` contains the objects of the stream, with `master.m3u8` at the top. */
-export const check = Effect.fnUntraced(function* (folder: string) {
+/** `folder` contains the objects of the stream, with `master.m3u8` at the top; `keys` are those of a protected one. */
+export const check = Effect.fnUntraced(function* (folder: string, keys: ReadonlyArray<Uint8Array> = []) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const faults: Array<string> = []
@@ -50,14 +51,20 @@ export const check = Effect.fnUntraced(function* (folder: string) {
     const init = media.segments[0]?.map?.uri
     if (init === undefined) return yield* Effect.die(new Error(`${uri} has no EXT-X-MAP`))
     const initBytes = yield* fs.readFile(path.join(base, init))
-    const contents = yield* Effect.forEach(media.segments, ({ uri: segment }) =>
-      Effect.map(fs.readFile(path.join(base, segment)), (bytes) => ({ uri: `${uri} ${segment}`, bytes })),
+    const contents = yield* Effect.forEach(media.segments, (segment) =>
+      Effect.map(fs.readFile(path.join(base, segment.uri)), (stored) => ({
+        uri: `${uri} ${segment.uri}`,
+        storedBytes: stored.byteLength,
+        ...decrypted(segment, stored, keys),
+      })),
     )
+    if (keys.length > 0 && !contents.every(({ isEncrypted }) => isEncrypted))
+      faults.push(`${uri} names segments without a key`)
     faults.push(...(yield* decodeFaults(base, initBytes, contents)))
     const { packets, ...size } = yield* readPackets(base, initBytes, contents)
     const segments = media.segments.map((segment, index) => ({
       uri: segment.uri,
-      bytes: contents[index]?.bytes.byteLength ?? 0,
+      bytes: contents[index]?.storedBytes ?? 0,
       seconds: segment.duration,
       packets: packets[index] ?? [],
     }))
@@ -76,7 +83,14 @@ export const check = Effect.fnUntraced(function* (folder: string) {
         faults.push(`${uri} ${segment.uri} states ${segment.seconds} s and lasts ${gap}`)
       }
     }
-    return { uri, initBytes, segments, target: media.targetDuration, size: `${size.width}x${size.height}` }
+    return {
+      method: media.segments[0]?.key?.method,
+      uri,
+      initBytes,
+      segments,
+      target: media.targetDuration,
+      size: `${size.width}x${size.height}`,
+    }
   })
 
   const playable = master.variants.filter(({ isIFrameOnly }) => isIFrameOnly !== true)
@@ -92,9 +106,13 @@ export const check = Effect.fnUntraced(function* (folder: string) {
     const name = path.dirname(uri)
     const scrub = master.variants.find((one) => one.isIFrameOnly === true && path.dirname(one.uri) === name)
     if (scrub === undefined) faults.push(`${uri} has no I-frame playlist`)
-    else faults.push(...(yield* checkKeyFrames(folder, scrub.uri)))
+    else faults.push(...(yield* checkKeyFrames(folder, scrub.uri, keys)))
   }
-  faults.push(...(yield* checkDash(folder, [...parts, ...sounds])))
+  const isWhole = keys.length > 0 && parts.every(({ method }) => method === "AES-128")
+  // DASH has no encryption of whole segments.
+  if (isWhole !== !(yield* fs.exists(path.join(folder, "manifest.mpd"))))
+    faults.push("manifest.mpd is there against the protection")
+  if (!isWhole) faults.push(...(yield* checkDash(folder, [...parts, ...sounds])))
   faults.push(...(yield* checkStoryboard(folder, parts[0])))
 
   for (const [index, variant] of variants.entries()) {

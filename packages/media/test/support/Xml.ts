@@ -7,7 +7,7 @@ export interface Element {
   text: string
 }
 
-const token = /<\?xml[^>]*\?>|<\/([A-Za-z]+)>|<([A-Za-z]+)((?:\s+[A-Za-z:]+="[^"<]*")*)\s*(\/?)>|([^<]+)/y
+const token = /<\?xml[^>]*\?>|<\/([A-Za-z:]+)>|<([A-Za-z:]+)((?:\s+[A-Za-z:_]+="[^"<]*")*)\s*(\/?)>|([^<]+)/y
 
 export const parse = (xml: string): Element => {
   const root: Element = { name: "", attributes: {}, children: [], text: "" }
@@ -23,7 +23,7 @@ export const parse = (xml: string): Element => {
       if (open.length < 2 || current.name !== closed) throw new Error(`</${closed}> closes <${current.name}>`)
       open.pop()
     } else if (opened !== undefined) {
-      const pairs = [...attributes.matchAll(/([A-Za-z:]+)="([^"]*)"/g)].map(
+      const pairs = [...attributes.matchAll(/([A-Za-z:_]+)="([^"]*)"/g)].map(
         ([, name = "", value = ""]) => [name, plain(value)] as const,
       )
       if (new Set(pairs.map(([name]) => name)).size < pairs.length) throw new Error(`<${opened}> has one thing twice`)

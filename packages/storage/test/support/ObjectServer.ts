@@ -7,10 +7,18 @@ import type { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import type { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as PlaybackProxy from "@armoricore/storage/PlaybackProxy"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
+import { TransientError } from "@armoricore/domain/Errors"
 import { Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 
 const key = Redacted.make("a key for tests")
+
+/** The keys of the media `abc`; those of `down` cannot be read. */
+export const contentKeys = [0, 1].map((number) => ({ id: `${number}`.repeat(32), key: Buffer.alloc(16, number + 1) }))
+const keysOf = (mediaId: string) =>
+  mediaId === "down"
+    ? Effect.fail(new TransientError({ dependency: "state", code: "unavailable", message: "no state" }))
+    : Effect.succeed(mediaId === "abc" ? contentKeys : [])
 
 const setPublicUrl = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -24,7 +32,7 @@ export const objectServer = <E>(
   storage: Layer.Layer<ObjectStorage, E, ObjectSigner>,
 ): Layer.Layer<ObjectStorage | ObjectSigner | PlaybackUrls | PublicUrl, E> =>
   Layer.mergeAll(
-    HttpRouter.serve(Layer.mergeAll(SignedUrlRoutes.routes(), PlaybackProxy.routes({ key })), {
+    HttpRouter.serve(Layer.mergeAll(SignedUrlRoutes.routes(), PlaybackProxy.routes({ key, keysOf })), {
       disableLogger: true,
       disableListenLog: true,
     }),

@@ -1,5 +1,6 @@
 /** AV1: half of the bits of H.264. Current browsers, phones and televisions decode it. */
 import { av1Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { openBitstreamUnits } from "./SliceRanges.ts"
 import type { VideoCodec } from "./VideoCodec.ts"
 
 const params = "scd=0:irefresh-type=2"
@@ -23,5 +24,6 @@ export const av1: VideoCodec = {
     `-c${stream || ":v"} libsvtav1 -preset${stream} 9 -crf${stream} 36 -svtav1-params${stream} ${params}`.split(" "),
   fixedGopArgs: () => [],
   closedGopArgs: () => [],
+  sliceRanges: openBitstreamUnits,
   chunkArgs: ["-svtav1-params", `${params}:lp=1`],
 }

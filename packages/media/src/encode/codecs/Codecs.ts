@@ -23,6 +23,10 @@ export const withDefaultCodec = (ids: ReadonlyArray<string>): ReadonlyArray<stri
 /** A plan holds only ids of listed codecs: its schema checks them. */
 export const videoCodec = (id: string): VideoCodec => videoCodecs.find((codec) => codec.id === id) ?? videoCodecs[0]
 
+/** The codec of an RFC 6381 string, such as `avc1.64001F`. */
+export const videoCodecOf = (codec: string): VideoCodec =>
+  videoCodecs.find(({ sampleEntry }) => sampleEntry === codec.split(".", 1)[0]) ?? videoCodecs[0]
+
 /** The encoders that ffmpeg must have for renditions of these codecs. */
 export const requiredEncoders = (ids: ReadonlyArray<string> = defaultVideoCodecIds): ReadonlyArray<Encoder> => [
   ...ids.map((id) => videoCodec(id).encoder),

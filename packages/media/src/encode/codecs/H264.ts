@@ -1,5 +1,6 @@
 /** H.264: every player decodes it. */
 import { h264Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { nalUnits } from "./SliceRanges.ts"
 import type { VideoCodec } from "./VideoCodec.ts"
 
 export const h264: VideoCodec = {
@@ -21,6 +22,8 @@ export const h264: VideoCodec = {
   fixedGopArgs: (stream) => [`-sc_threshold${stream}`, "0"],
   closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
   chunkArgs: ["-x264-params", "stitchable=1"],
+  // Unit types 1 to 5 (ITU-T H.264, table 7-1).
+  sliceRanges: nalUnits((header) => (header & 0x1f) >= 1 && (header & 0x1f) <= 5),
   passthrough: {
     profiles: ["Constrained Baseline", "Main", "High"],
     maxLevel: 42,

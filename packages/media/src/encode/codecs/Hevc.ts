@@ -1,5 +1,6 @@
 /** HEVC (H.265): two thirds of the bits of H.264. Apple's players and most televisions decode it, browsers in part. */
 import { hevcEncoder } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { nalUnits } from "./SliceRanges.ts"
 import type { VideoCodec } from "./VideoCodec.ts"
 
 /** x265 takes its own options as one list. No information unit: it would name the encoder's settings in every stream. */
@@ -24,6 +25,8 @@ export const hevc: VideoCodec = {
   ],
   fixedGopArgs: () => [],
   closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
+  // Unit types below 32 (ITU-T H.265, table 7-1).
+  sliceRanges: nalUnits((header) => (header & 0x7e) >> 1 < 32),
   chunkArgs: ["-x265-params", `${params}:pools=1:frame-threads=1`],
 }
 

@@ -3,6 +3,7 @@
  * `Codecs.ts`; commands, playlists, manifests, cost estimates and `armoricore doctor` derive the rest.
  */
 import type { Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
+import type { ByteRange } from "./SliceRanges.ts"
 
 export interface VideoCodec {
   /** ffprobe's name of the codec. Plans store it, and folders of additional codecs end with it. */
@@ -33,6 +34,8 @@ export interface VideoCodec {
   readonly closedGopArgs: (stream: string) => ReadonlyArray<string>
   /** Options for a chunk: the initialisation segment must not depend on the content of the chunk. */
   readonly chunkArgs: ReadonlyArray<string>
+  /** The parts of a coded frame that a protected stream encrypts. */
+  readonly sliceRanges: (sample: Uint8Array) => ReadonlyArray<ByteRange>
   /** Conditions under which a source of this codec is copied; absent if it is always encoded. */
   readonly passthrough?: VideoPassthroughRules
 }

@@ -1,0 +1,71 @@
+/** A server under test in a process of its own: `armoricore start` on embedded defaults or on NATS, or a peer. */
+import { fork, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as LocalPort from "@armoricore/testing/LocalPort";
+import * as NatsServer from "@armoricore/testing/NatsServer";
+import { Effect, FileSystem, Schedule } from "effect";
+import { secret } from "./Protocol.ts";
+const launcher = join(import.meta.dirname, "../../packages/armoricore/bin/armoricore.js");
+const clockTicksPerSecond = 100;
+/** User and system time: the fields 14 and 15, behind the command's name. */
+const cpuSecondsOf = (pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond;
+};
+const ended = (child) => Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null)
+        return resume(Effect.void);
+    child.once("exit", () => resume(Effect.void));
+    child.kill("SIGKILL");
+});
+/** `BENCH_NODE_FLAGS` adds flags, for example `--cpu-prof`; then the program ends by SIGTERM, so that it writes the profile. */
+const nodeFlags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+const stop = (child) => nodeFlags.length === 0
+    ? ended(child)
+    : Effect.callback((resume) => {
+        child.once("exit", () => resume(Effect.void));
+        child.kill("SIGTERM");
+    });
+const startProgram = Effect.fnUntraced(function* (kind, env) {
+    const fs = yield* FileSystem.FileSystem;
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-bench-" });
+    const port = yield* LocalPort.freePort;
+    const child = yield* Effect.acquireRelease(Effect.sync(() => spawn(process.execPath, ["--max-semi-space-size=8", ...nodeFlags, launcher, "start"], {
+        stdio: ["ignore", "inherit", "inherit"],
+        env: {
+            PATH: process.env["PATH"],
+            HOME: folder,
+            ARMORICORE_DATA_DIR: join(folder, "data"),
+            JWT_SECRET: secret,
+            PORT: `${port}`,
+            LOG_LEVEL: "error",
+            ...env,
+        },
+    })), stop);
+    yield* Effect.tryPromise(async () => {
+        const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+        if (!response.ok)
+            throw new Error(`not ready: ${response.status}`);
+    }).pipe(Effect.retry({ schedule: Schedule.spaced("100 millis"), times: 300 }), Effect.orDie);
+    const subject = { kind, port, cpuSeconds: () => cpuSecondsOf(child.pid ?? 0) };
+    return subject;
+});
+const startPeer = Effect.fnUntraced(function* (kind) {
+    const child = yield* Effect.acquireRelease(Effect.sync(() => fork(join(import.meta.dirname, "peer.ts"), [kind])), ended);
+    const port = yield* Effect.callback((resume) => {
+        child.once("message", (message) => resume(Effect.succeed(message.port)));
+    });
+    const subject = { kind, port, cpuSeconds: () => cpuSecondsOf(child.pid ?? 0) };
+    return subject;
+});
+/** Runs until the scope closes. `env`: further settings of the program. */
+export const start = Effect.fnUntraced(function* (kind, env = {}) {
+    if (kind === "armoricore")
+        return yield* startProgram(kind, env);
+    if (kind !== "armoricore on NATS")
+        return yield* startPeer(kind);
+    const nats = yield* NatsServer.make();
+    return yield* startProgram(kind, { ...env, MESSAGE_BUS_URL: nats.url });
+});

@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest";
+import { Effect } from "effect";
+import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts";
+const path = "/v1/users/auth0%7C7/preferences";
+describe("/v1/users/{id}/preferences", () => {
+    it.effect("stores the preferences of a user, and names the wrong field", () => Effect.gen(function* () {
+        const token = yield* signToken("auth0|7");
+        const put = (body) => sendRequest("PUT", path, { token, body: JSON.stringify(body) });
+        assert.deepStrictEqual((yield* sendRequest("GET", path, { token })).body, { categories: {} });
+        const wanted = {
+            categories: { "*": { push: false }, orders: { push: true, email: false } },
+            quiet_hours: { from: "22:00", to: "07:00", time_zone: "Europe/Paris" },
+            locale: "fr",
+        };
+        assert.deepStrictEqual((yield* put(wanted)).body, wanted);
+        const backend = yield* signToken("php", "publisher");
+        assert.deepStrictEqual((yield* sendRequest("GET", path, { token: backend })).body, wanted);
+        for (const [body, wrong] of [
+            [{}, "categories"],
+            [{ categories: { "A b": {} } }, "categories"],
+            [{ categories: { orders: { push: "yes" } } }, "categories.orders.push"],
+            [{ categories: {}, quiet_hours: { from: "22:00", to: "22:00", time_zone: "UTC" } }, "quiet_hours.to"],
+            [{ categories: {}, quiet_hours: { from: "22", to: "23:00", time_zone: "UTC" } }, "quiet_hours.from"],
+            [{ categories: {}, quiet_hours: { from: "22:00", to: "23:00", time_zone: "Mars" } }, "quiet_hours.time_zone"],
+        ]) {
+            assert.deepInclude((yield* put(body)).body, { status: 422, path: wrong }, JSON.stringify(body));
+        }
+        const other = yield* sendRequest("GET", path, { token: yield* signToken("8") });
+        assert.strictEqual(other.status, 403);
+    }).pipe(Effect.provide(apiServer())));
+});

@@ -1,0 +1,3 @@
+/** The program as a module. */
+export { runCommandLine } from "./Cli.ts";
+export { main } from "./main.ts";

@@ -1,0 +1,32 @@
+import { event } from "@armoricore/bus/Address";
+import { EventBus } from "@armoricore/bus/EventBus";
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus";
+import { TransientError } from "@armoricore/domain/Errors";
+import { assert, it } from "@effect/vitest";
+import { Effect, Layer } from "effect";
+import { TestClock } from "effect/testing";
+import * as PublishFailures from "../../src/app/PublishFailures.ts";
+it.effect("a full bus is reported until a publish succeeds, and for at most a minute", () => 
+// regression: /readyz said ready while every publish was refused, because a full disk can still be read
+Effect.gen(function* () {
+    let isFull = true;
+    const full = new TransientError({ dependency: "bus", code: "full", message: "the disk is full" });
+    const bus = Layer.effect(EventBus, Effect.map(EventBus, (memory) => ({
+        ...memory,
+        publish: (message) => Effect.suspend(() => (isFull ? Effect.fail(full) : memory.publish(message))),
+    }))).pipe(Layer.provide(MemoryBus.layer));
+    yield* Effect.gen(function* () {
+        const { publish } = yield* EventBus;
+        const failures = yield* PublishFailures.PublishFailures;
+        const send = Effect.ignore(publish({ address: event("media.ready"), id: crypto.randomUUID(), body: new Uint8Array() }));
+        assert.isUndefined(yield* failures.full);
+        yield* send;
+        assert.strictEqual(yield* failures.full, "the disk is full");
+        yield* TestClock.adjust("2 minutes");
+        assert.isUndefined(yield* failures.full);
+        yield* send;
+        isFull = false;
+        yield* send;
+        assert.isUndefined(yield* failures.full);
+    }).pipe(Effect.provide(PublishFailures.layer.pipe(Layer.provide(bus))));
+}));

@@ -1,0 +1,153 @@
+/**
+ * The part of a consumer that every adapter shares: handler slots, shared permits, in-progress signals, and settling a
+ * message when its handler returns, dies or is interrupted. An adapter supplies a {@link PullSource}; this loop never
+ * leases more messages than there are free slots.
+ *
+ * Hazards and how they are handled:
+ * - The scope closes between leasing messages and starting their handlers: both are one uninterruptible step.
+ * - Permits shared with an idle consumer: a permit is acquired only after the source reported a message.
+ * - A handler is interrupted: its message is nacked before its slot is free, so closing returns after the nack.
+ */
+import { ConfigurationError } from "@armoricore/domain/Errors";
+import { Cause, Context, Duration, Effect, Exit, Fiber, FiberSet, Latch, References } from "effect";
+import { isConsumerName } from "./Subjects.ts";
+export const defaults = { ackWait: Duration.seconds(30), maxDeliveries: 10_000 };
+const defectRedeliveryDelay = 1_000;
+const busErrorDelay = 1_000;
+const rejectedDeadLetterDelay = 60_000;
+/**
+ * How often the broker may deliver a message. Where this program dead-letters exhausted messages, the broker's limit is
+ * a little higher, so that a worker has time to do so.
+ */
+export const brokerMaxDeliver = (options) => (options.maxDeliveries ?? defaults.maxDeliveries) + (options.onMaxDeliveries === undefined ? 0 : 2);
+/**
+ * The id of a dead letter: the same for every process that writes it, so it is stored once. It contains the arrival time,
+ * because a stream that is created again reuses its sequence numbers.
+ */
+export const deadLetterIdOf = ({ name }, sequence, arrivedAt) => `dlq:${name}:${sequence}:${arrivedAt}`;
+/** The `name` of an id that is the same for every consumer of one stream; no consumer can have this name. */
+const allConsumers = { name: "*" };
+export const checkName = (options) => isConsumerName(options.name)
+    ? Effect.void
+    : Effect.fail(new ConfigurationError({
+        setting: `consumer ${options.name}`,
+        message: `A consumer's name consists of a-z, 0-9 and "-"; rename "${options.name}"`,
+    }));
+/**
+ * Repeats a step of a start until the bus answers: a connection that is cut meanwhile must not end the process. The first
+ * failure is logged.
+ */
+export const waitForBus = (what) => {
+    const attempt = (step, isFirst) => Effect.catchTag(step, "TransientError", (error) => (isFirst ? Effect.logWarning(`${what} waits for the bus: ${error.message}`) : Effect.void).pipe(Effect.andThen(Effect.sleep(startRetryDelay)), Effect.andThen(Effect.suspend(() => attempt(step, false)))));
+    return (step) => attempt(step, true);
+};
+const startRetryDelay = "500 millis";
+const maxUnconfirmed = 1_000;
+/**
+ * Publishes a dead letter and runs its `onStored`. A dead letter whose publish failed may be stored all the same, and the
+ * next attempt then finds a duplicate: `unconfirmed` has the ids of such attempts, and their duplicates count as stored.
+ */
+export const storeDeadLetter = (publish, id, { deadLetter, onStored = Effect.void }, unconfirmed) => publish({ ...deadLetter, id }).pipe(Effect.tapError(() => Effect.sync(() => {
+    if (unconfirmed.size < maxUnconfirmed)
+        unconfirmed.add(id);
+})), Effect.tap(({ duplicate }) => Effect.suspend(() => (unconfirmed.delete(id) || !duplicate ? onStored : Effect.void))));
+/** Runs a consumer on a source until the scope closes. */
+export const run = Effect.fnUntraced(function* (options, source, handle, publish) {
+    const { concurrency, onMaxDeliveries, sharedPermits } = options;
+    const maxDeliveries = options.maxDeliveries ?? defaults.maxDeliveries;
+    const ackWait = Duration.toMillis(options.ackWait ?? defaults.ackWait);
+    // Finalizers run in reverse order: pulling stops before handlers are interrupted, otherwise the source would receive
+    // the messages that they nack.
+    const handlers = yield* FiberSet.make();
+    yield* Effect.addFinalizer(() => source.stop);
+    const context = yield* Effect.context();
+    const annotations = Context.get(context, References.CurrentLogAnnotations);
+    const running = new Set();
+    const freeSlots = yield* Latch.make(true);
+    const unconfirmed = new Set();
+    const settle = (leased, exit) => {
+        if (Exit.isFailure(exit)) {
+            if (Cause.hasInterruptsOnly(exit.cause))
+                return leased.nack(0);
+            return Effect.logError("A handler died; its message is redelivered", exit.cause).pipe(Effect.andThen(leased.nack(defectRedeliveryDelay)));
+        }
+        const disposition = exit.value;
+        switch (disposition._tag) {
+            case "Ack":
+                return leased.ack;
+            case "Retry":
+                return leased.nack(Math.max(0, Duration.toMillis(disposition.after)));
+            case "DeadLetter":
+                return storeDeadLetter(publish, deadLetterIdOf(disposition.shared === true ? allConsumers : options, leased.sequence, leased.delivery.arrivedAt), disposition, unconfirmed).pipe(Effect.matchEffect({
+                    onSuccess: () => leased.ack,
+                    onFailure: (error) => Effect.logError("A dead letter could not be stored; its message stays in the queue", error).pipe(Effect.andThen(leased.nack(error._tag === "PermanentError" ? rejectedDeadLetterDelay : busErrorDelay))),
+                }));
+        }
+    };
+    /** A message that was delivered too often is not handled again. */
+    const dispatch = (leased) => onMaxDeliveries === undefined || leased.delivery.deliveryCount <= maxDeliveries
+        ? handle({ ...leased.delivery, inProgress: Effect.suspend(() => extendLease(leased)) })
+        : Effect.map(onMaxDeliveries(leased.delivery), (made) => ({ _tag: "DeadLetter", ...made }));
+    const processMessage = (leased) => Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(Effect.suspend(() => dispatch(leased)))), (exit) => Effect.matchCauseEffect(settle(leased, exit), {
+        onFailure: (cause) => Effect.andThen(Effect.logWarning("A message could not be settled; the bus redelivers it when its ack wait is over", cause), releaseSlot(leased)),
+        onSuccess: () => releaseSlot(leased),
+    })));
+    const releaseSlot = (leased) => {
+        running.delete(leased);
+        freeSlots.openUnsafe();
+        return sharedPermits === undefined ? Effect.void : sharedPermits.release(1);
+    };
+    /**
+     * Log annotations come with the context in which the fiber starts: annotating each effect would cost twice as much
+     * (measured).
+     */
+    const start = (leased) => {
+        const { id, subject } = leased.delivery;
+        const own = Context.add(context, References.CurrentLogAnnotations, {
+            ...annotations,
+            consumer: options.name,
+            subject,
+            message_id: id,
+        });
+        const fiber = Effect.runForkWith(own)(processMessage(leased));
+        // Handlers that finished synchronously are not added: the set is for fibers to await or interrupt.
+        if (fiber.pollUnsafe() === undefined)
+            FiberSet.addUnsafe(handlers, fiber);
+    };
+    const extendLease = (leased) => Effect.catch(leased.inProgress, (error) => Effect.logDebug("An in-progress signal did not reach the bus", error));
+    /** Acquires at least one and at most `free` permits. */
+    const acquirePermits = Effect.fnUntraced(function* (free) {
+        if (sharedPermits === undefined)
+            return free;
+        yield* Effect.interruptible(sharedPermits.take(1));
+        let held = 1;
+        while (held < free && (yield* sharedPermits.takeIfAvailable(1)))
+            held++;
+        return held;
+    });
+    const takeAndStart = Effect.uninterruptible(Effect.gen(function* () {
+        const held = yield* acquirePermits(concurrency - running.size);
+        const messages = yield* source.take(held).pipe(Effect.onExit((exit) => {
+            const unused = held - (Exit.isSuccess(exit) ? exit.value.length : 0);
+            return sharedPermits === undefined || unused === 0 ? Effect.void : sharedPermits.release(unused);
+        }));
+        for (const message of messages) {
+            running.add(message);
+            if (running.size >= concurrency)
+                freeSlots.closeUnsafe();
+            start(message);
+        }
+    }));
+    const pull = Effect.suspend(() => source.ready(concurrency - running.size)).pipe(Effect.andThen(takeAndStart), Effect.catch((error) => Effect.logWarning(`Consumer ${options.name} cannot reach the bus`, error).pipe(Effect.andThen(Effect.sleep(busErrorDelay)))), 
+    // The pull loop ends only with its scope: a consumer that stopped pulling would hang without an error.
+    Effect.catchDefect((defect) => Effect.logError(`Consumer ${options.name} failed while pulling`, defect).pipe(Effect.andThen(Effect.sleep(busErrorDelay)))));
+    // Both fibers end with the scope; the pull loop also with a drain.
+    const puller = yield* Effect.forkScoped(Effect.forever(Effect.andThen(freeSlots.await, pull)));
+    yield* Effect.forkScoped(Effect.forever(Effect.sleep(ackWait / 3).pipe(Effect.andThen(Effect.suspend(() => Effect.forEach([...running], extendLease, { discard: true, concurrency: 16 }))))));
+    const consumer = {
+        drain: Fiber.interrupt(puller).pipe(Effect.andThen(source.stop), Effect.andThen(FiberSet.awaitEmpty(handlers))),
+        depth: source.depth,
+        running: () => running.size,
+    };
+    return consumer;
+});

@@ -1,0 +1,29 @@
+/** Audiences: named sets of users that one request notifies. */
+import { Schema } from "effect";
+export const AudienceName = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{1,64}$/u, { expected: "a name of 1 to 64 characters of A-Z a-z 0-9 _ -" }));
+/** Members are spread over so many documents by the hash of their id. */
+export const audienceShards = 1_024;
+/** The members of one shard, ascending. */
+export const AudienceShard = Schema.Struct({ user_ids: Schema.Array(Schema.String) });
+/** Lanes of a send run concurrently; lane `n` of `l` takes the shards n, n + l, n + 2l, … */
+export const AudienceLane = Schema.Struct({
+    /** The shard that is next. */
+    shard: Schema.Int,
+    /** Members up to this one of the shard are done. */
+    after: Schema.String,
+    /** Members that this lane has notified. */
+    count: Schema.Int,
+});
+/** The request to an audience, and how far it is. Only `notify` writes it. */
+export const AudienceSend = Schema.Struct({
+    send_id: Schema.String,
+    audience: Schema.String,
+    status: Schema.Literals(["running", "done", "cancelled"]),
+    source_event_id: Schema.String,
+    request_id: Schema.optionalKey(Schema.String),
+    /** The request without `audience`, as JSON. */
+    payload: Schema.String,
+    lanes: Schema.Array(AudienceLane),
+    started_at: Schema.String,
+    updated_at: Schema.String,
+});

@@ -1,0 +1,3 @@
+/** The length of the segments of every stream. */
+export const segmentSeconds = 4;
+export const keyFrameSeconds = 2;

@@ -1,0 +1,46 @@
+/** Reads and writes the boxes of ISO base media files (ISO/IEC 14496-12), of the sizes that ffmpeg's packager writes. */
+
+export interface Box {
+  readonly type: string
+  readonly start: number
+  readonly end: number
+  readonly body: Uint8Array
+}
+
+/** The boxes in these bytes, up to the first that is not complete. */
+export const children = (bytes: Uint8Array): ReadonlyArray<Box> => {
+  const view = viewOf(bytes)
+  const boxes: Array<Box> = []
+  for (let start = 0; start + 8 <= bytes.byteLength;) {
+    const size = view.getUint32(start)
+    if (size < 8 || start + size > bytes.byteLength) break
+    const type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
+    boxes.push({ type, start, end: start + size, body: bytes.subarray(start + 8, start + size) })
+    start += size
+  }
+  return boxes
+}
+
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+export const flagsOf = (body: Uint8Array): number => viewOf(body).getUint32(0) & 0xffffff
+
+export const uint32 = (value: number): Uint8Array => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value >>> 0)
+  return bytes
+}
+export const uint64 = (value: bigint): Uint8Array => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(value)
+  return bytes
+}
+export const box = (type: string, parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const size = parts.reduce((sum, { byteLength }) => sum + byteLength, 8)
+  return Buffer.concat([uint32(size), Buffer.from(type, "latin1"), ...parts])
+}
+export const fullBox = (
+  type: string,
+  version: number,
+  flags: number,
+  ...parts: ReadonlyArray<Uint8Array>
+): Uint8Array => box(type, [uint32(version * 2 ** 24 + flags), ...parts])

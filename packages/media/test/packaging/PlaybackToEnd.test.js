@@ -1,0 +1,106 @@
+/** hls.js (three series), dash.js and shaka-player in Chromium play difficult sources to their very end: `ended` fires, without a media error. */
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline";
+import * as Programs from "@armoricore/testing/Programs";
+import { assert, describe, layer } from "@effect/vitest";
+import { Effect, FileSystem, Path } from "effect";
+import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts";
+import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts";
+import { playToEnd, withDash, withHls, withShaka } from "../support/PlayToEnd.ts";
+import { launchBrowser, olderHls, servePlayer } from "../support/Player.ts";
+const chromium = Programs.requireProgram("chromium");
+const words = (text) => text.split(" ");
+const video = (seconds, rate = "25") => testVideo({ size: "96x64", rate, seconds });
+const aac = words("-c:a aac");
+/** The number of sources to play, hardest first. `MEDIA_PLAYBACK_SOURCES=10` plays all. */
+const count = Number(process.env["MEDIA_PLAYBACK_SOURCES"] ?? 4);
+/** The upload's name, its length, and ffmpeg's arguments; with `copies` the file is joined with itself. */
+const allSources = [
+    { file: "joined.ts", seconds: 6, args: [...video(3), ...tone(3), ...h264, ...aac], copies: 2 },
+    { file: "long-audio.mp4", seconds: 6, args: [...video(2), ...tone(6), ...h264, ...aac] },
+    { file: "still.mp4", seconds: 6, args: [...video(0.04), ...tone(6), ...h264, ...aac] },
+    {
+        file: "bursts.mkv",
+        seconds: 6,
+        args: [
+            ...video(6, "60"),
+            ...tone(6),
+            ...words("-vf select=lt(mod(t\\,2)\\,0.4)+eq(n\\,359) -fps_mode vfr"),
+            ...h264,
+            ...aac,
+        ],
+    },
+    { file: "long-video.mp4", seconds: 6, args: [...video(6), ...tone(2), ...h264, ...aac] },
+    { file: "film-24.mkv", seconds: 6, args: [...video(6, "24000/1001"), ...tone(6), ...h264, ...aac] },
+    { file: "late.mkv", seconds: 6, args: ["-itsoffset", "1", ...video(5), ...tone(6), ...h264, ...aac] },
+    { file: "odd-length.mp4", seconds: 5.3, args: [...video(5.32), ...tone(5.1), ...h264, ...aac] },
+    {
+        file: "two-tracks.mkv",
+        seconds: 5,
+        args: [...video(5), ...tone(5), ...tone(3), ...words("-map 0 -map 1 -map 2"), ...h264, ...aac],
+    },
+    { file: "song.m4a", seconds: 5, args: [...tone(5), ...words("-c:a aac -b:a 96k -ac 2")] },
+];
+const sources = allSources.slice(0, count);
+/** How many of them the older series of hls.js play too. */
+const olderPlayerSources = Math.floor(count / 2);
+describe.skipIf(isFfmpegMissing || chromium.missing)("Playback to the end", () => {
+    layer(pipeline({ ladder: [{ shortSide: 64, kilobits: 300 }], thumbnails: 1 }), {
+        excludeTestServices: true,
+        timeout: "60 seconds",
+    })((it) => {
+        it.effect("ends without a media error in hls.js, dash.js and shaka-player", () => Effect.gen(function* () {
+            const fs = yield* FileSystem.FileSystem;
+            const path = yield* Path.Path;
+            const folder = yield* fs.makeTempDirectoryScoped();
+            const { processUpload } = yield* UploadPipeline;
+            for (const { args, copies = 1, file } of sources) {
+                const local = path.join(folder, file);
+                yield* ffmpeg([...args, local]);
+                const bytes = yield* fs.readFile(local);
+                const upload = yield* storeUpload(`uploads/${file}`, Buffer.concat(Array.from({ length: copies }, () => bytes)));
+                const outcome = yield* processUpload(uploaded(path.parse(file).name, upload), { fencingToken: 1 });
+                if (outcome._tag !== "Ready")
+                    return yield* Effect.die(new Error("superseded"));
+                yield* fetchAll(prefixOf(outcome.ready), path.join(folder, path.parse(file).name));
+            }
+            const address = yield* servePlayer(folder);
+            const context = yield* launchBrowser(chromium.path);
+            const inPage = (query, script) => Effect.promise(async () => {
+                const page = await context.newPage();
+                await page.goto(`${address}/${query}`);
+                const result = await page.evaluate(`(async () => { ${playToEnd} ${script} })()`);
+                await page.close();
+                return result;
+            });
+            const runs = sources.flatMap(({ file, seconds }, position) => {
+                const name = path.parse(file).name;
+                const older = position < olderPlayerSources ? Object.keys(olderHls) : [];
+                return [
+                    { file, seconds, player: "hls.js", query: "", script: withHls(`${name}/master.m3u8`) },
+                    { file, seconds, player: "dash.js", query: "", script: withDash(`${name}/manifest.mpd`) },
+                    // Both kinds of manifest, in turn.
+                    {
+                        file,
+                        seconds,
+                        player: "shaka-player",
+                        query: "",
+                        script: withShaka(`${name}/${position % 2 === 0 ? "manifest.mpd" : "master.m3u8"}`),
+                    },
+                    ...older.map((version) => ({
+                        file,
+                        seconds,
+                        player: `hls.js ${version}`,
+                        query: `?hls=${version}`,
+                        script: withHls(`${name}/master.m3u8`),
+                    })),
+                ];
+            });
+            const results = yield* Effect.forEach(runs, ({ query, script, ...run }) => Effect.map(inPage(query, script), (result) => ({ ...run, result })), { concurrency: 4 });
+            for (const { file, player, result, seconds } of results) {
+                const run = `${file} in ${player}: ${JSON.stringify(result)}`;
+                assert.deepInclude(result, { ended: true, faults: [] }, run);
+                assert.closeTo(Number(Object(result).at), seconds, 0.25, run);
+            }
+        }).pipe(Effect.scoped), 240_000);
+    });
+});

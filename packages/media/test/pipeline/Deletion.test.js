@@ -1,0 +1,261 @@
+/** The deletion of a media: everything is gone, also after an interruption between any two steps. */
+import { mediaKeys } from "@armoricore/media/protection/ContentKeys";
+import * as Address from "@armoricore/bus/Address";
+import { EventBus } from "@armoricore/bus/EventBus";
+import * as EventCodec from "@armoricore/domain/EventCodec";
+import { TransientError } from "@armoricore/domain/Errors";
+import * as ChunkedEncodes from "@armoricore/media/chunked/ChunkedEncodes";
+import * as Deletion from "@armoricore/media/pipeline/Deletion";
+import { quotaUsages } from "@armoricore/media/pipeline/Quota";
+import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline";
+import * as MediaRecord from "@armoricore/media/record/MediaRecord";
+import * as Collection from "@armoricore/state/Collection";
+import { KeyValue } from "@armoricore/state/KeyValue";
+import { erasures } from "@armoricore/state/ErasureStates";
+import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates";
+import * as MemoryState from "@armoricore/state/memory/MemoryState";
+import { transcriptStates } from "@armoricore/state/TranscriptStates";
+import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage";
+import { CdnPurge } from "@armoricore/storage/CdnPurge";
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage";
+import { eventually } from "@armoricore/testing/Eventually";
+import { ledgerBucket } from "@armoricore/worker/ledger/Ledger";
+import { assert, describe, it } from "@effect/vitest";
+import { Effect, FileSystem, Layer, Option, Stream } from "effect";
+import { ffmpeg, h264, testVideo } from "../support/Clips.ts";
+import { isFfmpegMissing, storeUpload, uploaded } from "../support/Pipeline.ts";
+import { publish, service } from "../support/RunningMediaService.ts";
+/** In the name of the upload, its metadata, its transcript and its captions. */
+const canary = "canary-5e1f";
+const putText = Effect.fnUntraced(function* (key, text) {
+    const storage = yield* ObjectStorage;
+    yield* storage.put({ bucket: "media", key }, new TextEncoder().encode(text), {
+        contentType: "text/plain",
+    });
+});
+const stateBuckets = [
+    mediaStates.bucket,
+    mediaDeletions.bucket,
+    transcriptStates.bucket,
+    ChunkedEncodes.chunkedEncodes.bucket,
+    ChunkedEncodes.chunkOutputs.bucket,
+    mediaKeys.bucket,
+    quotaUsages.bucket,
+    ledgerBucket,
+];
+/** The keys of all objects and state documents whose key or content has the canary, and of all objects of the media. */
+const findTraces = Effect.fnUntraced(function* (mediaId) {
+    const storage = yield* ObjectStorage;
+    const kv = yield* KeyValue;
+    const traces = [];
+    for (const { key } of yield* Stream.runCollect(storage.list("media", ""))) {
+        const object = yield* storage.get({ bucket: "media", key });
+        const bytes = Buffer.concat([...(yield* Stream.runCollect(object.body))]);
+        if (key.includes(`/${mediaId}/`) || key.includes(canary) || bytes.includes(canary))
+            traces.push(key);
+    }
+    for (const bucket of stateBuckets) {
+        for (const { key, value } of yield* kv.list(bucket, { limit: 500 })) {
+            if (key.includes(canary) || value.includes(canary))
+                traces.push(`${bucket.name}: ${key}`);
+        }
+    }
+    return traces;
+});
+/** A finished transcript, as the ai service leaves it. */
+const storeTranscript = Effect.fnUntraced(function* (mediaId) {
+    const transcripts = yield* Collection.make(transcriptStates);
+    const folder = `transcripts/${mediaId}/t1/1/`;
+    for (const name of ["transcript.json", "transcript.txt", "captions.vtt", "captions.srt"])
+        yield* putText(`${folder}${name}`, `WEBVTT ${canary}`);
+    yield* putText(`work/transcription/${mediaId}/abc/def.json`, `{"text":"${canary}"}`);
+    yield* transcripts.put(mediaId, {
+        media_id: mediaId,
+        user_id: "u1",
+        status: "complete",
+        percent: 100,
+        source_event_id: "00000000-0000-4000-8000-0000000000aa",
+        requested_at: "2026-01-31T12:00:00Z",
+        request: { media_id: mediaId, user_id: "u1", source_file_path: `s3://media/uploads/u1/${mediaId}/${canary}.mp4` },
+        languages: {
+            en: {
+                transcription_id: "t1-00000000",
+                transcript_file_path: `s3://media/${folder}transcript.json`,
+                caption_urls: { vtt: "v", srt: "s" },
+                quality: "standard",
+                engine: "openai",
+                word_count: 1,
+                requested_at: "2026-01-31T12:00:00Z",
+                completed_at: "2026-01-31T12:01:00Z",
+            },
+        },
+        updated_at: "2026-01-31T12:01:00Z",
+    });
+});
+const deleteRequested = (mediaId, timestamp, number = 1) => ({
+    event_type: "media.delete_requested",
+    event_id: `00000000-0000-4000-9000-00000000000${number}`,
+    timestamp,
+    source: "php-backend",
+    payload: { media_id: mediaId },
+});
+/** The `media.ready` and `media.deleted` events from now on. */
+const recordResults = Effect.gen(function* () {
+    const bus = yield* EventBus;
+    const results = [];
+    for (const type of ["media.ready", "media.deleted"]) {
+        yield* bus.subscribe(Address.event(type), ({ body }) => {
+            const decoded = EventCodec.decodeResult(body);
+            if (decoded._tag !== "Success")
+                return;
+            const { event } = decoded.success;
+            if (event.event_type === "media.ready" || event.event_type === "media.deleted")
+                results.push(event);
+        });
+    }
+    return results;
+});
+describe.skipIf(isFfmpegMissing)("media.delete_requested", () => {
+    it.live("removes the stream, the upload, the transcript and their state, and is answered by media.deleted", () => Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem;
+        const results = yield* recordResults;
+        const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" });
+        yield* ffmpeg([...testVideo({ size: "64x64", seconds: 1 }), ...h264, "-metadata", `title=${canary}`, file]);
+        const plain = uploaded("m1", yield* storeUpload(`uploads/u1/m1/${canary}.mp4`, file));
+        const upload = { ...plain, payload: { ...plain.payload, metadata: { title: canary } } };
+        yield* publish(upload);
+        yield* eventually(() => results.length === 1, { timeout: "1 minute" });
+        yield* storeTranscript("m1");
+        assert.isAbove((yield* findTraces("m1")).length, 10);
+        yield* publish(deleteRequested("m1", "2026-02-01T12:00:00Z"));
+        yield* eventually(() => results.length === 2, { timeout: "1 minute" });
+        const deleted = results[1];
+        assert.strictEqual(deleted?.event_type, "media.deleted");
+        assert.include(deleted?.payload, { media_id: "m1", user_id: "u1" });
+        assert.deepStrictEqual(yield* findTraces("m1"), []);
+        // An upload that waited in the queue meanwhile does not bring the media back.
+        const late = uploaded("m1", yield* storeUpload(`uploads/u1/m1/${canary}.mp4`, file));
+        yield* publish(late);
+        yield* eventually(Effect.map(findTraces("m1"), (traces) => traces.length === 0));
+        const { processUpload } = yield* UploadPipeline;
+        assert.strictEqual((yield* processUpload(late, { fencingToken: 9 }))._tag, "Superseded");
+        // A newer one is a new life of it.
+        const again = {
+            ...uploaded("m1", yield* storeUpload("uploads/u1/m1/new.mp4", file)),
+            timestamp: "2026-02-02T12:00:00Z",
+        };
+        yield* publish(again);
+        yield* eventually(() => results.length === 3, { timeout: "1 minute" });
+        assert.strictEqual(results[2]?.event_type, "media.ready");
+    }).pipe(Effect.provide(service)));
+    it.live("publishes media.deleted only after the queued upload of the media arrives", () => Effect.gen(function* () {
+        const results = yield* recordResults;
+        const file = yield* storeUpload(`uploads/u1/m2/${canary}.mp4`, new TextEncoder().encode(canary));
+        yield* publish(deleteRequested("m2", "2026-02-01T12:00:00Z"));
+        const deletions = yield* Collection.make(mediaDeletions);
+        yield* eventually(Effect.map(deletions.get("m2"), (document) => Option.getOrUndefined(document)?.value.deleted_at !== undefined));
+        assert.deepStrictEqual(results, []);
+        yield* publish(uploaded("m2", file));
+        yield* eventually(() => results.length === 1);
+        assert.include(results[0]?.payload, { media_id: "m2", user_id: "u1" });
+        assert.deepStrictEqual(yield* findTraces("m2"), []);
+    }).pipe(Effect.provide(service)));
+});
+describe.skipIf(isFfmpegMissing)("user.erase_requested", () => {
+    it.live("removes every media, transcript and unpublished upload of the user, and drops uploads in the queue", () => Effect.gen(function* () {
+        const results = yield* recordResults;
+        const record = yield* MediaRecord.make;
+        for (const [id, user] of [
+            ["e1", "u1"],
+            ["e2", "u1"],
+            ["e3", "u2"],
+        ]) {
+            const plain = uploaded(id, `s3://media/uploads/${user}/${id}/${canary}.mp4`);
+            yield* record.begin({ ...plain, payload: { ...plain.payload, user_id: user } }, 1, `media/${id}/v1/`, false);
+            yield* putText(`media/${id}/v1/master.m3u8`, canary);
+        }
+        yield* storeTranscript("e4");
+        yield* putText(`uploads/u1/never/${canary}.mp4`, canary);
+        const request = {
+            event_type: "user.erase_requested",
+            event_id: "00000000-0000-4000-9000-0000000000e1",
+            timestamp: "2026-02-01T12:00:00Z",
+            source: "php-backend",
+            payload: { user_id: "u1" },
+        };
+        yield* publish(request);
+        const progress = yield* Collection.make(erasures);
+        yield* eventually(Effect.map(progress.get(request.event_id), (document) => Option.getOrUndefined(document)?.value.services["media"]?.is_clean === true));
+        const state = Option.getOrThrow(yield* progress.get(request.event_id)).value;
+        assert.deepStrictEqual(state.services["media"]?.removed, { media: 3, uploads: 1, quota: 0 });
+        for (const id of ["e1", "e2", "e4", "never"])
+            assert.deepStrictEqual(yield* tracesOf(id), []);
+        assert.lengthOf(yield* tracesOf("e3"), 2);
+        assert.sameMembers(results.map(({ payload }) => payload.media_id), ["e1", "e2", "e4"]);
+        // An upload of before that waited in its queue.
+        const { processUpload } = yield* UploadPipeline;
+        const late = uploaded("e5", yield* storeUpload(`uploads/u1/e5/${canary}.mp4`, new TextEncoder().encode(canary)));
+        assert.strictEqual((yield* processUpload(late, { fencingToken: 1 }))._tag, "Superseded");
+        assert.deepStrictEqual(yield* tracesOf("e5"), []);
+    }).pipe(Effect.provide(service)));
+});
+const tracesOf = (mediaId) => Effect.map(findTraces(mediaId), (traces) => traces.filter((trace) => trace.includes(mediaId)));
+const interruption = new TransientError({ dependency: "state", code: "unavailable", message: "it is away" });
+/** Ports whose writes and removals fail after `writesLeft` of them. */
+const failingPorts = (writesLeft) => {
+    let left = writesLeft;
+    const guard = (effect) => Effect.suspend(() => (left-- > 0 ? effect : Effect.fail(interruption)));
+    return Layer.merge(Layer.effect(KeyValue, Effect.map(KeyValue, (kv) => KeyValue.of({
+        ...kv,
+        create: (...args) => guard(kv.create(...args)),
+        update: (...args) => guard(kv.update(...args)),
+        remove: (...args) => guard(kv.remove(...args)),
+    }))), Layer.effect(ObjectStorage, Effect.map(ObjectStorage, (storage) => ObjectStorage.of({ ...storage, remove: (ref) => guard(storage.remove(ref)) }))));
+};
+const deletion = Effect.gen(function* () {
+    const record = yield* MediaRecord.make;
+    return yield* Deletion.make({ encodes: yield* ChunkedEncodes.make, record, options: { bucket: "media" } });
+});
+describe("a deletion that is interrupted", () => {
+    const request = { mediaId: "m3", requestId: "r1", requestedAt: "2026-02-01T12:00:00Z" };
+    const ports = Layer.merge(Layer.fresh(MemoryStorage.layer), Layer.fresh(MemoryState.layer));
+    it.effect.each(Array.from({ length: 20 }, (_, index) => index))("after %i writes continues", (writes) => Effect.gen(function* () {
+        const purged = new Set();
+        const cdn = {
+            purge: (keys) => Effect.sync(() => keys.forEach((key) => purged.add(key))),
+        };
+        const record = yield* MediaRecord.make;
+        const plain = uploaded("m3", `s3://media/uploads/u1/m3/${canary}.mp4`);
+        const upload = { ...plain, payload: { ...plain.payload, metadata: { title: canary } } };
+        yield* record.begin(upload, 1, "media/m3/v1/", false);
+        yield* putText(`uploads/u1/m3/${canary}.mp4`, canary);
+        yield* putText("media/m3/v1/master.m3u8", canary);
+        yield* putText("media/m3/v1/captions/en/captions.vtt", canary);
+        yield* storeTranscript("m3");
+        const withCdn = deletion.pipe(Effect.provideService(CdnPurge, cdn));
+        const first = yield* withCdn.pipe(Effect.flatMap(({ remove }) => remove(request)), Effect.provide(failingPorts(writes)), Effect.result);
+        const { remove } = yield* withCdn;
+        const deleted = yield* remove(request);
+        assert.include(deleted, { media_id: "m3", user_id: "u1" });
+        assert.deepStrictEqual(yield* findTraces("m3"), []);
+        assert.includeMembers([...purged], ["media/m3/v1/master.m3u8", "media/m3/v1/captions/en/captions.vtt"]);
+        assert.isFalse([...purged].some((key) => key.startsWith("uploads/")));
+        if (first._tag === "Success")
+            assert.deepStrictEqual(first.success, deleted);
+        // The same request again reports the same deletion.
+        assert.deepStrictEqual(yield* remove(request), deleted);
+    }).pipe(Effect.provide(ports)));
+    it.effect("leaves an upload that came between its attempts", () => Effect.gen(function* () {
+        const record = yield* MediaRecord.make;
+        yield* record.begin(uploaded("m3", "s3://media/uploads/u1/m3/old.mp4"), 1, "media/m3/v1/", false);
+        yield* putText("uploads/u1/m3/old.mp4", canary);
+        yield* putText("media/m3/v1/master.m3u8", canary);
+        yield* Effect.flip(deletion.pipe(Effect.flatMap(({ remove }) => remove(request)), Effect.provide(failingPorts(3))));
+        yield* record.begin(uploaded("m3", "s3://media/uploads/u1/m3/new.mp4"), 2, "media/m3/v2/", false);
+        yield* putText("uploads/u1/m3/new.mp4", "new");
+        yield* putText("media/m3/v2/master.m3u8", "new");
+        yield* (yield* deletion).remove(request);
+        assert.deepStrictEqual(yield* findTraces("m3"), ["media/m3/v2/master.m3u8", "uploads/u1/m3/new.mp4"]);
+        assert.isUndefined((yield* record.find("m3"))?.deleted_at);
+    }).pipe(Effect.provide(ports)));
+});

@@ -1,0 +1,12 @@
+/** Every ffmpeg that this machine has: users have the one of their system or the one that npm installed. */
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms";
+import { Effect, Layer } from "effect";
+import { staticPrograms } from "./StaticPrograms.ts";
+/** A name and the programs with this ffmpeg, for `describe.each`. */
+export const ffmpegBuilds = [
+    ["of the system", Layer.effect(FfmpegPrograms, FfmpegPrograms)],
+    ...(staticPrograms.ffmpeg === undefined ? [] : [["of npm", staticPrograms.ffmpeg]]).map(([name, ffmpeg]) => [
+        name,
+        Layer.effect(FfmpegPrograms, Effect.map(FfmpegPrograms, (found) => ({ ...found, ffmpeg }))),
+    ]),
+];

@@ -1,0 +1,252 @@
+import * as Collection from "@armoricore/state/Collection";
+import { pushBatchStates } from "@armoricore/state/NotificationStates";
+import { retryDelay, retryPolicyOf } from "@armoricore/worker/RetryPolicy";
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect";
+import * as DeliveryAttempts from "../delivery/DeliveryAttempts.ts";
+import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts";
+import * as DeliveryRecord from "../delivery/DeliveryRecord.ts";
+import * as PlannedDelivery from "../delivery/PlannedDelivery.ts";
+import { Notifications } from "../request/Notifications.ts";
+import { UnreadBadge } from "../request/UnreadBadge.ts";
+import * as Metrics from "../NotifyMetrics.ts";
+import { ProviderCircuits } from "../provider/ProviderCircuits.ts";
+import * as CallbackSemaphore from "./CallbackSemaphore.ts";
+import { Suppressions } from "../unsubscribe/Suppressions.ts";
+import * as DeliveryResults from "../delivery/DeliveryResults.ts";
+import * as PushBatch from "./PushBatch.ts";
+import * as WorkKinds from "../WorkKinds.ts";
+/** The body of a batch's work message: targets of one channel of one notification. */
+export const BatchRequest = Schema.Struct({ notification_id: Schema.String, indexes: Schema.Array(Schema.Int) });
+/** The maximum number of targets in one batch. Its results must fit into one state document. */
+export const maxBatchSize = 100;
+export class PushBatches extends Context.Service()("@armoricore/notify/PushBatches") {
+    static layer = Layer.effect(PushBatches, Effect.suspend(() => make));
+}
+const make = Effect.gen(function* () {
+    const notifications = yield* Notifications;
+    const circuits = yield* ProviderCircuits;
+    const suppressions = yield* Suppressions;
+    const badges = yield* UnreadBadge;
+    const { callTimeout, concurrency, maxProviderWait } = yield* DeliveryPolicy;
+    const leaseMillis = Duration.toMillis(callTimeout) + DeliveryAttempts.leaseMarginMillis;
+    const retry = yield* retryPolicyOf("notify");
+    const batches = yield* Collection.make(pushBatchStates);
+    const records = yield* DeliveryRecord.make;
+    const semaphores = new Map();
+    const semaphoreOf = (channel) => {
+        const known = semaphores.get(channel);
+        if (known !== undefined)
+            return known;
+        const fresh = CallbackSemaphore.make(concurrency);
+        semaphores.set(channel, fresh);
+        return fresh;
+    };
+    /** Turns the result of a call into the outcome of its target. */
+    const classify = Effect.fnUntraced(function* ({ exit, delivery }, provider) {
+        const { index } = delivery;
+        if (Exit.isSuccess(exit) && !("_tag" in exit.value)) {
+            const { providerId: provider_id } = exit.value;
+            return { index, status: "sent", provider, ...(provider_id === undefined ? {} : { provider_id }) };
+        }
+        const now = yield* Clock.currentTimeMillis;
+        const later = (afterMillis) => ({
+            index,
+            status: "requested",
+            provider,
+            not_before: now + afterMillis,
+        });
+        /** A failed attempt, with the earliest time of the next one. */
+        const failedAttempt = (retryAfterMillis) => Effect.map(retryDelay(retry, 1, retryAfterMillis), (delay) => ({
+            ...later(Duration.toMillis(delay)),
+            counts_as_attempt: true,
+        }));
+        if (Exit.isSuccess(exit))
+            return later("waitMillis" in exit.value ? exit.value.waitMillis : 0);
+        const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause));
+        switch (error?._tag) {
+            case "InvalidTarget": {
+                const { reason, invalidSince } = error;
+                const dead = { target_invalid: true, ...(invalidSince === undefined ? {} : { invalid_since: invalidSince }) };
+                return { index, status: "failed", provider, reason, ...dead };
+            }
+            case "PermanentError":
+                return { index, status: "failed", provider, reason: error.code };
+            case "UnknownOutcome": {
+                yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel });
+                yield* Metrics.increment(Metrics.resends, { channel: delivery.channel });
+                return yield* failedAttempt();
+            }
+            case "TransientError":
+                return error.countsAsAttempt === false
+                    ? later(error.retryAfterMillis ?? 0)
+                    : yield* failedAttempt(error.retryAfterMillis);
+            default:
+                // A defect in this code. The delivery's own work message repeats the call and counts the attempt.
+                yield* Effect.logError("A provider call ended with a defect", exit.cause);
+                return yield* failedAttempt();
+        }
+    });
+    /** Calls the provider for each item. Every result is written before any is published. */
+    const sendItems = Effect.fnUntraced(function* ({ id, ...batch }, circuit, channel, items) {
+        const outcomes = [...batch.outcomes];
+        let { revision } = batch;
+        yield* PushBatch.send(circuit, semaphoreOf(channel), items, (ended) => Effect.gen(function* () {
+            for (const one of ended)
+                outcomes.push(yield* classify(one, circuit.provider.name));
+            revision = yield* write(id, outcomes, revision);
+        }));
+        return outcomes;
+    });
+    const write = (id, outcomes, revision) => persist(batches.update(id, { batch_id: id, outcomes }, revision));
+    /** The work message for a target that may be retried, and the earliest time of its next attempt. */
+    const enqueueDelivery = Effect.fnUntraced(function* (delivery, { not_before, counts_as_attempt } = {}) {
+        if (not_before !== undefined) {
+            // A conflict means that the state exists already: the batch is repeated, or a report with a higher status came
+            // first.
+            const write = records.write(PlannedDelivery.identifiersOf(delivery), undefined, {
+                status: "requested",
+                not_before,
+                attempt: counts_as_attempt === true ? 1 : 0,
+            });
+            yield* Effect.catchTag(write, "Conflict", () => Effect.void);
+        }
+        return WorkKinds.delivery(delivery, counts_as_attempt === true ? 1 : 0);
+    });
+    const recordOutcomes = Effect.fnUntraced(function* (notification, deliveries, outcomes, into = notifications) {
+        const outcomeOf = new Map(outcomes.map((outcome) => [outcome.index, outcome]));
+        const results = [];
+        const messages = [];
+        for (const delivery of deliveries) {
+            const final = outcomeOf.get(delivery.index);
+            if (final === undefined) {
+                yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel });
+                yield* Metrics.increment(Metrics.resends, { channel: delivery.channel });
+            }
+            if (final === undefined || final.status === "requested")
+                messages.push(yield* enqueueDelivery(delivery, final));
+            else
+                results.push({ delivery, final });
+        }
+        const events = yield* DeliveryResults.record(into, notification.notification_id, results);
+        return [...events, ...messages];
+    });
+    /** Outcomes of targets that need no call of the provider. */
+    const unsent = (deliveries, status, reason) => deliveries.map(({ index }) => ({ index, status, provider: "none", reason }));
+    /** The result of a call is stored, even if that needs several tries. */
+    const persisted = {
+        ...notifications,
+        applyUpdates: (id, updates) => persist(notifications.applyUpdates(id, updates)),
+    };
+    /** An interrupted call ends its lease, so that the next worker continues at once. */
+    const releaseLone = ({ index, notification, planned }, circuit) => Effect.catch(notifications.releaseCall(notification.notification_id, index, circuit.provider.wasAbortedBeforeSend?.(planned.delivery_id) !== true), (error) => Effect.logDebug(`The lease of a push was not released: ${error.message}`));
+    const sendLone = Effect.fnUntraced(function* (delivery) {
+        const { channel, index, notification, planned } = delivery;
+        const [circuit, ...others] = circuits.forChannel(channel);
+        if (circuit === undefined || others.length > 0)
+            return undefined;
+        const now = yield* Clock.currentTimeMillis;
+        if (PlannedDelivery.isExpired(notification, now))
+            return undefined;
+        const suppressed = yield* suppressions.reasonFor(planned.target, notification.content.category);
+        if (suppressed !== undefined)
+            return undefined;
+        const provider = circuit.provider.name;
+        let hasBegun = false;
+        const begin = Effect.flatMap(Clock.currentTimeMillis, (at) => Effect.map(notifications.createCalling(notification, index, { provider, lease_until: at + leaseMillis }), () => {
+            hasBegun = true;
+        }));
+        return yield* Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(circuit.attempt(PlannedDelivery.messageOf(delivery), begin))), (exit) => {
+            if (!hasBegun)
+                return Exit.isSuccess(exit) ? notSent : notBegun(exit.cause);
+            if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+                return Effect.andThen(releaseLone(delivery, circuit), Effect.interrupt);
+            return Effect.flatMap(classify({ delivery, exit }, provider), (outcome) => recordOutcomes(notification, [delivery], [outcome], persisted));
+        }));
+    });
+    const resumeLone = Effect.fnUntraced(function* (delivery) {
+        const { channel, planned } = delivery;
+        const record = planned.first_call === undefined ? undefined : yield* records.get(planned.delivery_id);
+        if (planned.first_call !== undefined && record === undefined) {
+            const wait = planned.first_call.lease_until - (yield* Clock.currentTimeMillis);
+            if (wait > 0)
+                return yield* DeliveryAttempts.snooze("being_sent", "another worker may be sending this now", wait);
+            yield* Metrics.increment(Metrics.unknownOutcomes, { channel });
+            yield* Metrics.increment(Metrics.resends, { channel });
+        }
+        return [WorkKinds.delivery(delivery)];
+    });
+    return PushBatches.of({
+        sendLone,
+        resumeLone,
+        send: Effect.fnUntraced(function* ({ indexes, notification_id }) {
+            const found = yield* notifications.get(notification_id);
+            if (Option.isNone(found)) {
+                yield* Effect.logWarning(`Dropped a push batch of ${notification_id}: the notification no longer exists`);
+                return [];
+            }
+            const notification = yield* badges.resolve(found.value);
+            const deliveries = indexes.flatMap((index) => {
+                const delivery = PlannedDelivery.of(notification, index);
+                return delivery === undefined || PlannedDelivery.isCancelled(delivery) ? [] : delivery;
+            });
+            const [first] = deliveries;
+            if (first === undefined)
+                return [];
+            const { channel } = first;
+            const id = `${notification_id}.batch.${first.index}`;
+            // An earlier worker began this batch. Its recorded outcomes apply; the other outcomes are unknown.
+            const existing = yield* batches.get(id);
+            if (Option.isSome(existing))
+                return yield* recordOutcomes(notification, deliveries, existing.value.value.outcomes);
+            const now = yield* Clock.currentTimeMillis;
+            if (PlannedDelivery.isExpired(notification, now)) {
+                return yield* recordOutcomes(notification, deliveries, unsent(deliveries, "expired", "expired"));
+            }
+            const [circuit, ...others] = circuits.forChannel(channel);
+            if (circuit === undefined)
+                return yield* recordOutcomes(notification, deliveries, unsent(deliveries, "failed", "no_provider"));
+            // With several providers, each delivery finds its own fallback.
+            if (others.length > 0)
+                return deliveries.map((delivery) => WorkKinds.delivery(delivery));
+            const unavailability = circuit.unavailability(now);
+            if (unavailability !== undefined) {
+                // After the maximum wait, each delivery counts its own attempts.
+                if (now > notification.requested_at + Duration.toMillis(maxProviderWait))
+                    return deliveries.map((delivery) => WorkKinds.delivery(delivery));
+                return yield* DeliveryAttempts.snooze(unavailability.reason, `${circuit.provider.name} is not available now`, unavailability.waitMillis);
+            }
+            const suppressed = [];
+            const items = [];
+            for (const delivery of deliveries) {
+                const reason = yield* suppressions.reasonFor(delivery.planned.target, notification.content.category);
+                if (reason === undefined)
+                    items.push({ delivery, message: PlannedDelivery.messageOf(delivery) });
+                else
+                    suppressed.push({ index: delivery.index, status: "suppressed", provider: "none", reason });
+            }
+            const outcomes = yield* batches.create(id, { batch_id: id, outcomes: suppressed }).pipe(Effect.flatMap((revision) => sendItems({ id, revision, outcomes: suppressed }, circuit, channel, items)), Effect.catchTag("Conflict", ({ key }) => Effect.fail(DeliveryRecord.writeConflict(key))));
+            return yield* recordOutcomes(notification, deliveries, outcomes);
+        }),
+    });
+});
+/** Retries, because the calls whose results are written cannot be undone. */
+const persist = (write) => 
+// Hot path: nearly every first write succeeds, so only a failed one builds a schedule.
+Effect.catch(write, (error) => isTransient(error) ? Effect.retry(write, { while: isTransient, schedule: persistSchedule }) : Effect.fail(error));
+const isTransient = (error) => error._tag === "TransientError";
+const persistSchedule = Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 5 }));
+const notSent = Effect.succeed(undefined);
+/** The notification was not stored: it exists, or the state is unavailable. */
+const notBegun = (cause) => {
+    const error = Option.getOrUndefined(Cause.findErrorOption(cause));
+    switch (error?._tag) {
+        case "Conflict":
+            return notSent;
+        case "TransientError":
+        case "ConfigurationError":
+            return Effect.fail(error);
+        default:
+            // Only the call has other errors, and it did not begin.
+            return Effect.die(Cause.squash(cause));
+    }
+};

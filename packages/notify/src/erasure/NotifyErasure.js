@@ -1,0 +1,101 @@
+/** The stores of `notify` with data of users. A new one is one more entry here. */
+import * as Address from "@armoricore/bus/Address";
+import * as ConsumerName from "@armoricore/bus/ConsumerName";
+import * as Collection from "@armoricore/state/Collection";
+import { aliasKeyOf, deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates";
+import { KeyValue } from "@armoricore/state/KeyValue";
+import { makeForgetEvidence } from "@armoricore/state/SuppressionList";
+import { Ledger } from "@armoricore/worker/ledger/Ledger";
+import { Effect, Option } from "effect";
+import { workflowRuns } from "../workflow/WorkflowRun.ts";
+export const makeStores = Effect.gen(function* () {
+    const notifications = yield* Collection.make(notificationStates);
+    const runs = yield* Collection.make(workflowRuns);
+    const mailbox = yield* Collection.make(inboxMessages);
+    const forgetEvidence = yield* makeForgetEvidence;
+    const state = yield* KeyValue;
+    const ledger = yield* Ledger;
+    /** Deliveries, push batches and aliases have different schemas, so they are removed by their keys. */
+    const removeParts = Effect.fnUntraced(function* (prefix) {
+        for (;;) {
+            const entries = yield* state.list(deliveryStates.bucket, { prefix, limit: partsPage });
+            for (const { key } of entries)
+                yield* Collection.retryConflicts(state.remove(deliveryStates.bucket, key));
+            if (entries.length < partsPage)
+                return;
+        }
+    });
+    /** The parts go first: the notification names them, which a repetition needs to find. */
+    const removeNotification = Effect.fnUntraced(function* (notification) {
+        const { notification_id: id, source_event_id: eventId } = notification;
+        yield* removeParts(`${id}.`);
+        yield* removeParts(aliasKeyOf(eventId));
+        yield* ledger.remove(`${requestConsumer}.${eventId}`);
+        yield* Collection.retryConflicts(notifications.remove(id));
+    });
+    const ofNotifications = {
+        name: "notifications",
+        erase: Effect.fn("NotifyErasure.notifications")(function* ({ userId }) {
+            let removed = 0;
+            yield* Collection.forEach(notifications, ({ value }) => value.user_id === userId
+                ? Effect.andThen(removeNotification(value), Effect.sync(() => void removed++))
+                : Effect.void);
+            return removed;
+        }),
+    };
+    /** Before the notifications, which name the addresses. */
+    const ofSuppressions = {
+        name: "suppression_reasons",
+        erase: Effect.fn("NotifyErasure.suppressions")(function* ({ userId }) {
+            let removed = 0;
+            yield* Collection.forEach(notifications, ({ value }) => Effect.gen(function* () {
+                if (value.user_id !== userId)
+                    return;
+                for (const { target } of value.deliveries) {
+                    if (target.channel !== "email")
+                        continue;
+                    removed += yield* forgetEvidence(target.address);
+                }
+            }));
+            return removed;
+        }),
+    };
+    const ofMailbox = {
+        name: "mailbox",
+        erase: Effect.fn("NotifyErasure.mailbox")(function* ({ userId }) {
+            let removed = 0;
+            yield* Collection.forEach(mailbox, ({ key, value }) => value.user_id === userId
+                ? Effect.andThen(Collection.retryConflicts(mailbox.remove(key)), Effect.sync(() => void removed++))
+                : Effect.void);
+            return removed;
+        }),
+    };
+    const ofWorkflows = {
+        name: "workflow_runs",
+        erase: Effect.fn("NotifyErasure.workflows")(function* ({ userId }) {
+            let removed = 0;
+            for (let after;;) {
+                const page = yield* state.list(workflowRuns.bucket, {
+                    limit: partsPage,
+                    ...(after === undefined ? {} : { after }),
+                });
+                for (const { key } of page) {
+                    // Digests have another form; they end with the window of their first run.
+                    const run = key.startsWith("digest.") ? undefined : Option.getOrUndefined(yield* runs.get(key));
+                    if (run?.value.user_id !== userId)
+                        continue;
+                    if (run.value.digest_key !== undefined)
+                        yield* Collection.retryConflicts(state.remove(workflowRuns.bucket, run.value.digest_key));
+                    yield* Collection.retryConflicts(runs.remove(key));
+                    removed++;
+                }
+                if (page.length < partsPage)
+                    return removed;
+                after = page.at(-1)?.key;
+            }
+        }),
+    };
+    return [ofSuppressions, ofNotifications, ofMailbox, ofWorkflows];
+});
+const partsPage = 200;
+const requestConsumer = ConsumerName.of("notify", Address.event("notification.requested"));

@@ -1,0 +1,96 @@
+/**
+ * The page that mails link to: the user chooses categories and channels without a login, by a signed link. A category that
+ * is switched on again also ends the unsubscription of the mail's address.
+ */
+import { anyCategory, isAllowed } from "@armoricore/domain/Preferences";
+import { UserPreferences } from "@armoricore/state/UserPreferences";
+import { Effect } from "effect";
+import { HttpRouter, HttpServerRequest } from "effect/http";
+import { Html, html } from "../request/Html.ts";
+import { Suppressions } from "../unsubscribe/Suppressions.ts";
+import { htmlResponse, preferencesPath, unknownLink, UnsubscribeLinks, } from "../unsubscribe/UnsubscribeLinks.ts";
+import { CategoryRules } from "./PreferenceRules.ts";
+const channels = [
+    ["email", "E-mail"],
+    ["push", "Push"],
+    ["in_app", "In the app"],
+];
+const title = "Notifications";
+/** `GET` and `POST /v1/preferences/{token}`. */
+export const routes = HttpRouter.use(Effect.fnUntraced(function* (router) {
+    const links = yield* UnsubscribeLinks;
+    const preferences = yield* UserPreferences;
+    const suppressions = yield* Suppressions;
+    const { critical, listed } = yield* CategoryRules;
+    const claim = Effect.map(HttpRouter.params, ({ token = "" }) => links.verifyPreferences(token));
+    const categoriesOf = ({ category }, { categories }) => [...new Set([category, ...listed, ...Object.keys(categories)])].filter((name) => name !== anyCategory && name !== "" && !critical.has(name));
+    /** The reader ended this mail by the link in its header. */
+    const hasUnsubscribed = ({ category, hash }) => Effect.map(suppressions.reasonForHash(hash, category), (reason) => reason === "unsubscribed");
+    const show = Effect.fnUntraced(function* (reader, saved) {
+        const wanted = yield* preferences.get(reader.userId);
+        const unsubscribed = yield* hasUnsubscribed(reader);
+        const isOn = (category, channel) => isAllowed(wanted, category, channel) && !(unsubscribed && channel === "email" && category === reader.category);
+        const rows = categoriesOf(reader, wanted).map((category) => html `<tr>
+            <th scope="row" style="text-align:left">${category}</th>
+            ${channels.map(([channel, name]) => html `<td style="text-align:center">
+                  <input type="hidden" name="shown" value="${category}.${channel}" />
+                  <input
+                    type="checkbox"
+                    name="on"
+                    value="${category}.${channel}"
+                    aria-label="${category}: ${name}"
+                    ${isOn(category, channel) ? checked : nothing}
+                  />
+                </td>`)}
+          </tr>`);
+        return htmlResponse(200, html `<h1>${title}</h1>
+          ${saved ? html `<p role="status">Your choice is saved.</p>` : nothing}
+          <form method="post">
+            <table style="width:100%">
+              <thead>
+                <tr>
+                  <th></th>
+                  ${channels.map(([, name]) => html `<th scope="col">${name}</th>`)}
+                </tr>
+              </thead>
+              <tbody>
+                ${rows}
+              </tbody>
+            </table>
+            <p><button>Save</button></p>
+          </form>`.text, title);
+    });
+    const save = Effect.fnUntraced(function* (reader, form) {
+        const shown = new Set(form.getAll("shown"));
+        const on = new Set(form.getAll("on"));
+        yield* preferences.update(reader.userId, (current) => {
+            const known = categoriesOf(reader, current);
+            const chosen = known.map((category) => {
+                const choice = channels.flatMap(([channel]) => {
+                    const field = `${category}.${channel}`;
+                    return shown.has(field) ? [[channel, on.has(field)]] : [];
+                });
+                const before = Object.hasOwn(current.categories, category) ? current.categories[category] : {};
+                return [category, { ...before, ...Object.fromEntries(choice) }];
+            });
+            return { ...current, categories: { ...current.categories, ...Object.fromEntries(chosen) } };
+        });
+        if (on.has(`${reader.category}.email`) && (yield* hasUnsubscribed(reader)))
+            yield* suppressions.remove(reader.hash, reader.category);
+        yield* Effect.logInfo("a reader changed preferences", { user_id: reader.userId });
+    });
+    const respond = (handler) => Effect.flatMap(claim, (reader) => reader === undefined
+        ? Effect.succeed(unknownLink)
+        : Effect.catch(handler(reader), (error) => Effect.as(Effect.logError(`the preferences of a reader could not be read or stored: ${error.message}`), unavailable)));
+    yield* router.add("GET", `${preferencesPath}/:token`, respond((reader) => show(reader, false)));
+    yield* router.add("POST", `${preferencesPath}/:token`, Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => Effect.matchEffect(request.text, {
+        onFailure: () => Effect.succeed(unreadable),
+        onSuccess: (text) => respond((reader) => Effect.andThen(save(reader, new URLSearchParams(text)), show(reader, true))),
+    })));
+}));
+const nothing = new Html("");
+const checked = new Html("checked");
+const unavailable = htmlResponse(503, html `<h1>Try again</h1>
+    <p>The request could not be handled. Please try again in a minute.</p>`.text, title);
+const unreadable = htmlResponse(400, html `<h1>Try again</h1>
+    <p>The form did not arrive completely. Please send it again.</p>`.text, title);

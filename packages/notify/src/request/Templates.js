@@ -1,0 +1,52 @@
+/**
+ * Templates by name. The Schema of a template describes its context. A request with an invalid context fails with an
+ * error that names the field, and is never sent partly filled.
+ *
+ * @example
+ * ```ts
+ * const welcome = Templates.make("welcome", Schema.Struct({ name: Schema.String }), ({ name }) => ({
+ *   title: `Welcome, ${name}`,
+ *   text: `Good to have you, ${name}.`,
+ *   html: html`<p>Good to have you, <b>${name}</b>.</p>`,
+ * }))
+ * const notify = NotifyService.layer().pipe(Layer.provide(Templates.Templates.layer([welcome])))
+ * ```
+ */
+import { PermanentError } from "@armoricore/domain/Errors";
+import * as EventCodec from "@armoricore/domain/EventCodec";
+import { Context, Effect, Layer, Schema } from "effect";
+import { page } from "./Html.ts";
+/** `write` receives the decoded context. Its `html` is placed into a page with `title`. */
+export const make = (name, context, write) => {
+    const decode = Schema.decodeUnknownEffect(context);
+    return {
+        name,
+        render: (value) => decode(value).pipe(Effect.mapError((error) => {
+            const { message } = EventCodec.describeSchemaError(error, { parent: "context" });
+            return new PermanentError({
+                code: "template_context",
+                message: `the template ${name} cannot be filled: ${message}`,
+            });
+        }), Effect.map(write), Effect.map(({ html, text, title }) => ({
+            title,
+            text,
+            ...(html === undefined ? {} : { html: page(title, html.text) }),
+        }))),
+    };
+};
+export class Templates extends Context.Service()("@armoricore/notify/Templates") {
+    static layer = (templates = []) => Layer.sync(Templates, () => {
+        const known = new Map(templates.map((template) => [template.name, template]));
+        return {
+            render: (name, context, locale) => {
+                const template = known.get(name);
+                return template === undefined
+                    ? Effect.fail(new PermanentError({
+                        code: "unknown_template",
+                        message: `the template ${JSON.stringify(name)} does not exist; the templates are: ${[...known.keys()].join(", ") || "none"}`,
+                    }))
+                    : template.render(context, locale);
+            },
+        };
+    });
+}

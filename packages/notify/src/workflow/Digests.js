@@ -1,0 +1,64 @@
+/**
+ * Digests: requests of one workflow for one user with the same key, within a window, become one. The run of the first request
+ * waits until the window ends and takes all items; the other runs end.
+ */
+import { sha256 } from "@armoricore/domain/DeterministicId";
+import * as Collection from "@armoricore/state/Collection";
+import { Effect, Option } from "effect";
+import * as DeliveryAttempts from "../delivery/DeliveryAttempts.ts";
+import { valueAt } from "./Conditions.ts";
+import { digests } from "./WorkflowRun.ts";
+/** `key`: the path of a field in `context` or `data`. */
+export const keyOf = (run, key) => {
+    const value = key === undefined ? "" : JSON.stringify(valueAt(run.content, key) ?? null);
+    return `digest.${sha256(JSON.stringify([run.workflow, run.user_id, run.position, value]))}`;
+};
+const itemOf = ({ content: { actor, body, context, data, title }, run_id }) => ({
+    run_id,
+    title,
+    body,
+    data,
+    context,
+    ...(actor === undefined ? {} : { actor }),
+});
+/** An open digest takes so many requests; further ones begin another. */
+const maxItems = 100;
+export const make = Effect.map(Collection.make(digests), (documents) => ({
+    /** Returns the run that continues. A repetition changes nothing. */
+    join: Effect.fnUntraced(function* (run, key, now, millis) {
+        const leader = yield* documents.modifyOrRetry(key, (found) => Effect.sync(() => {
+            const open = Option.getOrUndefined(found)?.value;
+            if (open !== undefined && open.items.some(({ run_id }) => run_id === run.run_id))
+                return [open, Option.none()];
+            if (open !== undefined && (open.closed === true || now >= open.closes_at || open.items.length >= maxItems))
+                return [undefined, Option.none()];
+            const next = open === undefined
+                ? { run_id: run.run_id, closes_at: now + millis, items: [itemOf(run)] }
+                : { ...open, items: [...open.items, itemOf(run)] };
+            return [next, Option.some(next)];
+        }));
+        return leader ?? (yield* DeliveryAttempts.snooze("digest_closes", "the digest before it is being closed", 1_000));
+    }),
+    /** Nothing joins the digest any more; returns its items. A repetition returns the same ones. */
+    close: (run, key) => documents.modifyOrRetry(key, (found) => Effect.sync(() => {
+        const open = Option.getOrUndefined(found)?.value;
+        if (open === undefined || open.run_id !== run.run_id)
+            return [run.digest ?? [], Option.none()];
+        return [open.items, open.closed === true ? Option.none() : Option.some({ ...open, closed: true })];
+    })),
+    /** The items are stored in the run. */
+    remove: Effect.fnUntraced(function* (run, key) {
+        const found = Option.getOrUndefined(yield* documents.get(key));
+        if (found?.value.run_id !== run.run_id)
+            return;
+        yield* Effect.catchTag(documents.remove(key, found.revision), "Conflict", () => Effect.void);
+    }),
+    /** Takes the request of a run out of an open digest. */
+    leave: (run, key) => documents.modifyOrRetry(key, (found) => Effect.sync(() => {
+        const open = Option.getOrUndefined(found)?.value;
+        const items = open?.items.filter(({ run_id }) => run_id !== run.run_id) ?? [];
+        if (open === undefined || open.closed === true || items.length === open.items.length)
+            return [undefined, Option.none()];
+        return [undefined, Option.some({ ...open, items })];
+    })),
+}));

@@ -1,0 +1,243 @@
+/**
+ * Runs workflows. A run is a document with the position of its next instruction; a work message carries out one instruction,
+ * moves the position, and sends the next message:
+ *
+ *     do the instruction → write the next position → send the next work message → ack
+ *
+ * Every id derives from the run and the position, so that a repetition after a crash sends the same messages and the same
+ * notifications, which the bus and the notifications recognise. Waits are scheduled work (see `ScheduledWork`): they hold
+ * nothing and survive every restart.
+ */
+import { work } from "@armoricore/bus/Address";
+import { EventBus } from "@armoricore/bus/EventBus";
+import { deriveId } from "@armoricore/domain/DeterministicId";
+import { notificationIdOf } from "@armoricore/domain/events/notification";
+import * as Timestamp from "@armoricore/domain/Timestamp";
+import * as Collection from "@armoricore/state/Collection";
+import { emit } from "@armoricore/worker/ResultMessage";
+import * as ScheduledWork from "@armoricore/worker/ScheduledWork";
+import { Clock, Context, Effect, Option, Schema } from "effect";
+import { Notifications } from "../request/Notifications.ts";
+import { UnreadBadge } from "../request/UnreadBadge.ts";
+import * as WorkKinds from "../WorkKinds.ts";
+import * as Conditions from "./Conditions.ts";
+import * as Digests from "./Digests.ts";
+import { childRequest } from "./StepRequest.ts";
+import { workflowRuns } from "./WorkflowRun.ts";
+/** The workflows of `NOTIFY_WORKFLOWS`. */
+export const WorkflowRegistry = Context.Reference("@armoricore/notify/WorkflowRegistry", { defaultValue: () => new Map() });
+export const StepRequest = Schema.Struct({ run_id: Schema.String, position: Schema.Int });
+/** How often the outcome of a step is looked up: a quarter of the time waited so far, within these limits. */
+const [minPollMillis, maxPollMillis] = [1_000, 60_000];
+export const make = ({ cancelNotification, request }) => Effect.gen(function* () {
+    const bus = yield* EventBus;
+    const registry = yield* WorkflowRegistry;
+    const runs = yield* Collection.make(workflowRuns);
+    const notifications = yield* Notifications;
+    const badges = yield* UnreadBadge;
+    const scheduled = yield* ScheduledWork.make("notify");
+    const conditions = yield* Conditions.make;
+    const digests = yield* Digests.make;
+    const envelopeOf = ({ request_id, run_id }, position) => ({
+        // A cause of its own for each step: the results of two steps have different ids.
+        cause_id: deriveId("workflow-step", run_id, String(position)),
+        ...(request_id === undefined ? {} : { request_id }),
+        payload: { run_id, position },
+    });
+    const publishStep = (run) => run.status !== "running"
+        ? Effect.void
+        : Effect.asVoid(bus.publish({
+            address: work("notify", WorkKinds.workflowStep),
+            id: deriveId("workflow-message", run.run_id, String(run.position)),
+            body: new TextEncoder().encode(JSON.stringify(envelopeOf(run, run.position))),
+        }));
+    const change = (run, fields) => Effect.flatMap(Clock.currentTimeMillis, (now) => runs.modifyOrRetry(run.run_id, (found) => Effect.sync(() => {
+        const current = Option.getOrUndefined(found)?.value;
+        if (current === undefined || current.status !== "running" || current.position !== run.position)
+            return [current ?? run, Option.none()];
+        const next = { ...current, ...fields, updated_at: new Date(now).toISOString() };
+        return [next, Option.some(next)];
+    })));
+    /** Moves to another position, and starts it. */
+    const move = Effect.fnUntraced(function* (run, position, fields = {}) {
+        const { wake_at: _wake, ...current } = run;
+        const status = position >= run.instructions.length ? "done" : "running";
+        const now = new Date(yield* Clock.currentTimeMillis).toISOString();
+        const next = yield* runs.modifyOrRetry(run.run_id, (found) => Effect.sync(() => {
+            const stored = Option.getOrUndefined(found)?.value;
+            if (stored === undefined || stored.status !== "running" || stored.position !== run.position)
+                return [stored ?? run, Option.none()];
+            const moved = { ...current, ...fields, position, status, updated_at: now };
+            return [moved, Option.some(moved)];
+        }));
+        yield* publishStep(next);
+    });
+    /** Waits until `at`, then handles the same instruction again. */
+    const wake = (run, at) => scheduled.schedule(WorkKinds.workflowStep, `${run.run_id}.${run.position}.${at}`, at, envelopeOf(run, run.position));
+    /** The time at which the wait of the current instruction ends; the first call decides. */
+    const deadlineOf = Effect.fnUntraced(function* (run, millis, now) {
+        if (run.wake_at !== undefined)
+            return run.wake_at;
+        const { wake_at = now + millis } = yield* change(run, { wake_at: now + millis });
+        return wake_at;
+    });
+    /** The badge `unread` counts the in-app items of this run even if the inbox has not stored them yet. */
+    const withBadge = Effect.fnUntraced(function* (run, { type }) {
+        const { push } = run.content;
+        if (type !== "push" || push?.badge !== "unread")
+            return run;
+        const states = yield* Effect.forEach(Object.values(run.sent), notifications.refresh);
+        const items = states
+            .flatMap(Option.toArray)
+            .flatMap(({ deliveries, notification_type }) => (notification_type === "in_app" ? deliveries : []))
+            .flatMap(({ delivery_id, summary }) => (summary?.status === "sent" ? [delivery_id] : []));
+        const badge = yield* badges.count(run.user_id, items);
+        return { ...run, content: { ...run.content, push: { ...push, badge } } };
+    });
+    const send = Effect.fnUntraced(function* (run, position, instruction) {
+        const event = yield* childRequest(yield* withBadge(run, instruction), position, instruction);
+        return { event, results: yield* request(event, JSON.stringify(event.payload).length) };
+    });
+    const carryOut = Effect.fnUntraced(function* (run, instruction) {
+        const next = run.position + 1;
+        const now = yield* Clock.currentTimeMillis;
+        switch (instruction.op) {
+            case "send": {
+                const { event, results } = yield* send(run, run.position, instruction);
+                yield* move(run, next, { sent: { ...run.sent, [instruction.name]: event.event_id } });
+                return results;
+            }
+            case "jump":
+                yield* move(run, instruction.to);
+                return [];
+            case "jump_unless":
+                yield* move(run, (yield* conditions.holds(run, instruction.condition)) ? next : instruction.to);
+                return [];
+            case "delay": {
+                const deadline = yield* deadlineOf(run, instruction.millis, now);
+                yield* now < deadline ? wake(run, deadline) : move(run, next);
+                return [];
+            }
+            case "await": {
+                const deadline = yield* deadlineOf(run, instruction.millis, now);
+                const outcome = yield* conditions.outcomeOf(run, instruction.name);
+                if (conditions.reached(outcome, instruction.outcome))
+                    yield* move(run, instruction.to);
+                else if (outcome === "failed" || now >= deadline)
+                    yield* move(run, next);
+                else {
+                    const waited = now - (deadline - instruction.millis);
+                    const poll = Math.min(maxPollMillis, Math.max(minPollMillis, waited / 4));
+                    yield* wake(run, Math.ceil(Math.min(deadline, now + poll)));
+                }
+                return [];
+            }
+            case "digest": {
+                const key = Digests.keyOf(run, instruction.key);
+                if (run.wake_at !== undefined && now >= run.wake_at) {
+                    const digest = yield* digests.close(run, key);
+                    if (digest.length === 0)
+                        yield* change(run, { status: "cancelled" });
+                    else
+                        yield* move(run, next, { digest, digest_key: key });
+                    yield* digests.remove(run, key);
+                    return [];
+                }
+                const open = yield* digests.join(run, key, now, instruction.millis);
+                if (open.run_id !== run.run_id) {
+                    yield* change(run, { status: "digested", digest_key: key });
+                    return [];
+                }
+                yield* change(run, { wake_at: open.closes_at, digest_key: key });
+                yield* wake(run, open.closes_at);
+                return [];
+            }
+        }
+    });
+    const handle = Effect.fnUntraced(function* ({ position, run_id, }) {
+        const run = Option.getOrUndefined(yield* runs.get(run_id))?.value;
+        const instruction = run?.instructions[position];
+        if (run === undefined || instruction === undefined || position > run.position)
+            return [];
+        if (position === run.position && run.status === "running")
+            return yield* carryOut(run, instruction);
+        // The worker before moved the run and stopped: what it did not finish is done again, under the same ids.
+        if (instruction.op === "digest" && run.digest_key !== undefined)
+            yield* digests.remove(run, run.digest_key);
+        if (run.status === "cancelled")
+            return [];
+        yield* publishStep(run);
+        return instruction.op === "send" ? (yield* send(run, position, instruction)).results : [];
+    });
+    const start = Effect.fnUntraced(function* (event) {
+        const { payload } = event;
+        const run_id = notificationIdOf(event);
+        const workflow = registry.get(payload.workflow ?? "");
+        const at = new Date(yield* Clock.currentTimeMillis).toISOString();
+        if (workflow === undefined) {
+            const known = registry.size === 0 ? "NOTIFY_WORKFLOWS names no folder" : [...registry.keys()].join(", ");
+            return [
+                emit("notification.failed", {
+                    user_id: payload.user_id,
+                    notification_id: run_id,
+                    notification_type: payload.notification_type ?? "in_app",
+                    error: { code: "unknown_workflow", message: `there is no workflow ${payload.workflow}; known: ${known}` },
+                    failed_at: at,
+                    deliveries: [],
+                }),
+            ];
+        }
+        const { actor, app, locale, push, template } = payload;
+        const category = payload.category ?? workflow.category;
+        const run = {
+            run_id,
+            workflow: workflow.name,
+            ...(category === undefined ? {} : { category }),
+            user_id: payload.user_id,
+            source_event_id: event.event_id,
+            ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
+            content: {
+                title: payload.title ?? "",
+                body: payload.body ?? "",
+                data: payload.data ?? {},
+                context: payload.context ?? {},
+                ...(template === undefined ? {} : { template }),
+                ...(locale === undefined ? {} : { locale }),
+                ...(actor === undefined ? {} : { actor }),
+                ...(app === undefined ? {} : { app }),
+                ...(push === undefined ? {} : { push }),
+                recipients: payload.recipients ?? [],
+            },
+            instructions: workflow.instructions,
+            position: 0,
+            status: "running",
+            sent: {},
+            started_at: at,
+            updated_at: at,
+        };
+        const stored = yield* runs.modifyOrRetry(run_id, (found) => Effect.succeed(Option.match(found, {
+            onNone: () => [run, Option.some(run)],
+            onSome: ({ value }) => [value, Option.none()],
+        })));
+        const sendAt = payload.send_at === undefined ? 0 : Timestamp.toMillis(payload.send_at);
+        yield* stored.position === 0 && sendAt > (yield* Clock.currentTimeMillis)
+            ? wake(stored, sendAt)
+            : publishStep(stored);
+        return [];
+    });
+    /** False: there is no such run. */
+    const cancel = Effect.fnUntraced(function* (id) {
+        const found = Option.getOrUndefined(yield* runs.get(id))?.value;
+        if (found === undefined)
+            return false;
+        if (found.digest_key !== undefined)
+            yield* digests.leave(found, found.digest_key);
+        const isLeader = found.digest_key !== undefined && found.status === "running" && found.digest === undefined;
+        // The first run of a digest continues for the other requests; without any it ends when the digest closes.
+        if (found.status === "running" && !isLeader)
+            yield* change(found, { status: "cancelled" });
+        yield* Effect.forEach(Object.values(found.sent), cancelNotification, { discard: true });
+        return true;
+    });
+    return { start, handle, cancel };
+});

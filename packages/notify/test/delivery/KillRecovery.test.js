@@ -1,0 +1,108 @@
+/**
+ * A real worker process is killed (SIGKILL) at each point around the provider's call, and a new process takes over its
+ * data folder. The fake provider's own log shows the number of sent messages.
+ */
+import { FakeApns } from "@armoricore/testing/fakes/FakeApns";
+import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp";
+import { assert, describe, it } from "@effect/vitest";
+import { Effect, FileSystem, Layer, Redacted } from "effect";
+import * as NodeServices from "@effect/platform-node/NodeServices";
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { requestEvent, until } from "../support/NotifyHarness.ts";
+const start = (order) => Effect.acquireRelease(Effect.sync(() => {
+    const reports = [];
+    const child = fork(fileURLToPath(new URL("../support/KilledWorker.ts", import.meta.url)), {
+        env: { ...process.env, ORDER: JSON.stringify(order) },
+    });
+    // KilledWorker.ts sends exactly this type.
+    child.on("message", (message) => void reports.push(message));
+    return { child, reports };
+}), ({ child }) => kill(child));
+const kill = (child) => Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null)
+        return resume(Effect.void);
+    child.once("exit", () => resume(Effect.void));
+    child.kill("SIGKILL");
+});
+const awaitReport = (reports, matches) => until(Effect.sync(() => reports.find(matches)), (found) => found !== undefined, 30);
+/** Kills the first worker once `stopped` succeeds, and returns the result that the second one publishes. */
+const killAndRestart = Effect.fnUntraced(function* (point, payload, stopped, options = {}) {
+    const fs = yield* FileSystem.FileSystem;
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "notify-kill-" });
+    const apns = yield* FakeApns;
+    const { baseUrl, ca, keyId, teamId, topic } = apns;
+    const order = {
+        folder,
+        resendUnknownMail: options.resendUnknownMail ?? false,
+        smtp: Redacted.value((yield* FakeSmtp).url),
+        apns: { baseUrl, ca, keyId, teamId, topic, key: Redacted.value(apns.key) },
+    };
+    const first = yield* start({ ...order, point, publish: JSON.stringify(requestEvent(payload)) });
+    yield* stopped(first.reports);
+    yield* kill(first.child);
+    const second = yield* start({ ...order, point: "none" });
+    const last = yield* awaitReport(second.reports, ({ result }) => result !== undefined);
+    return { deliveries: last?.result?.payload.deliveries ?? [], unknown: last?.unknown };
+});
+const awaitStop = (reports) => awaitReport(reports, (one) => one.at !== undefined);
+const servers = Layer.mergeAll(FakeApns.layer, FakeSmtp.layer, NodeServices.layer);
+describe("when a worker process is killed", () => {
+    it.live("around the call of an e-mail in strict mode, it is never sent twice, and an unknown outcome is reported and counted", () => Effect.gen(function* () {
+        const smtp = yield* FakeSmtp;
+        const cases = [
+            { point: "before", mails: 0, status: "unknown" },
+            { point: "during", mails: 1, status: "unknown" },
+            { point: "after", mails: 1, status: "unknown" },
+            { point: "recorded", mails: 1, status: "sent" },
+        ];
+        yield* Effect.forEach(cases, Effect.fnUntraced(function* ({ mails, point, status }) {
+            const email = `${point === "during" ? "silent" : "anna"}-${point}@example.org`;
+            const received = Effect.sync(() => smtp.received.filter(({ to }) => to === email).length);
+            const { deliveries, unknown } = yield* killAndRestart(point, { notification_type: "email", recipients: [{ email }] }, point === "during" ? () => until(received, (count) => count === 1, 30) : awaitStop);
+            assert.strictEqual(yield* received, mails, point);
+            assert.deepStrictEqual(deliveries.map((one) => one.status), [status], point);
+            assert.strictEqual(unknown?.email, status === "unknown" ? 1 : 0, point);
+        }, Effect.scoped), { concurrency: 2 });
+    }).pipe(Effect.provide(servers)), 120_000);
+    it.live("during the call of an e-mail without strict mode, it is sent again with the same Message-ID", () => Effect.gen(function* () {
+        const smtp = yield* FakeSmtp;
+        const email = "silent-twice@example.org";
+        const received = Effect.sync(() => smtp.received.filter(({ to }) => to === email));
+        const { deliveries } = yield* killAndRestart("during", { notification_type: "email", recipients: [{ email }] }, () => until(received, ({ length }) => length === 1, 30), { resendUnknownMail: true });
+        assert.deepStrictEqual(deliveries.map((one) => one.status), ["sent"]);
+        const mails = yield* received;
+        assert.lengthOf(mails, 2);
+        assert.strictEqual(new Set(mails.map(({ messageId }) => messageId)).size, 1);
+    }).pipe(Effect.scoped, Effect.provide(servers)), 60_000);
+    it.live("around the call of a push, it is sent again only with the same apns-id and collapse id", () => Effect.gen(function* () {
+        const apns = yield* FakeApns;
+        const cases = [
+            { point: "before", pushes: 1 },
+            { point: "during", pushes: 2 },
+            { point: "after", pushes: 2 },
+            { point: "recorded", pushes: 1 },
+        ];
+        yield* Effect.forEach(cases, Effect.fnUntraced(function* ({ point, pushes }, index) {
+            const apns_token = `${point === "during" ? "dd" : "ee"}${index}`.padEnd(64, "0");
+            const sent = Effect.sync(() => apns.sent.filter(({ token }) => token === apns_token));
+            const { deliveries } = yield* killAndRestart(point, { recipients: [{ apns_token }] }, point === "during" ? () => until(sent, ({ length }) => length === 1, 30) : awaitStop);
+            const log = yield* sent;
+            assert.lengthOf(log, pushes, point);
+            assert.strictEqual(new Set(log.map(({ collapseId, id }) => `${id} ${collapseId}`)).size, 1, point);
+            assert.deepStrictEqual(deliveries.map((one) => one.status), ["sent"], point);
+        }, Effect.scoped), { concurrency: 2 });
+    }).pipe(Effect.provide(servers)), 120_000);
+    it.live("during a push batch, only targets without a recorded result are sent to again, with the same ids", () => Effect.gen(function* () {
+        const apns = yield* FakeApns;
+        const tokens = ["e1", "e2", "dd", "de", "e3"].map((prefix) => prefix.padEnd(64, "1"));
+        const { deliveries, unknown } = yield* killAndRestart("during", { recipients: tokens.map((apns_token) => ({ apns_token })) }, (reports) => awaitReport(reports, ({ recordedCount }) => recordedCount === 4));
+        assert.deepStrictEqual(deliveries.map((one) => one.status), ["sent", "sent", "sent", "sent", "sent"]);
+        assert.strictEqual(unknown?.apns, 1);
+        for (const token of tokens) {
+            const log = apns.sent.filter((one) => one.token === token);
+            assert.lengthOf(log, token.startsWith("dd") ? 2 : 1);
+            assert.strictEqual(new Set(log.map(({ collapseId, id }) => `${id} ${collapseId}`)).size, 1);
+        }
+    }).pipe(Effect.scoped, Effect.provide(servers)), 60_000);
+});

@@ -1,0 +1,86 @@
+/**
+ * A notify worker in its own process, to be killed by a test. It owns the data folder, publishes the given request,
+ * hangs at the given point and reports to its parent process. The engine, the ledger and the providers are real.
+ */
+import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus";
+import { EventBus } from "@armoricore/bus/EventBus";
+import { event } from "@armoricore/bus/Address";
+import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine";
+import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState";
+import { KeyValue } from "@armoricore/state/KeyValue";
+import { Testing } from "@armoricore/testing";
+import { Ledger } from "@armoricore/worker/ledger/Ledger";
+import { WorkerTimeouts } from "@armoricore/worker/Worker";
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime";
+import * as NodeServices from "@effect/platform-node/NodeServices";
+import { Duration, Effect, Layer, Metric, Redacted, References } from "effect";
+import { Attachments } from "../../src/request/Attachments.ts";
+import * as NotifyService from "../../src/NotifyService.ts";
+import * as Metrics from "../../src/NotifyMetrics.ts";
+import { ProviderRegistry } from "../../src/provider/Provider.ts";
+import * as Apns from "../../src/providers/push/Apns.ts";
+import * as Smtp from "../../src/providers/email/Smtp.ts";
+import { Templates } from "../../src/request/Templates.ts";
+import { common, policy, fastTimings } from "./NotifyHarness.ts";
+// The parent process is KillRecovery.test.ts, which writes exactly this type.
+const order = JSON.parse(process.env["ORDER"] ?? "");
+const report = (message) => Effect.sync(() => void process.send?.(message));
+const hang = Effect.andThen(report({ at: order.point }), Effect.never);
+const holdAtPoint = (route) => ({
+    ...route,
+    send: (message) => order.point === "before"
+        ? hang
+        : order.point === "after"
+            ? Effect.andThen(route.send(message), hang)
+            : route.send(message),
+});
+const routes = Layer.effect(ProviderRegistry, Effect.map(ProviderRegistry, (all) => ({ ...all, register: (route) => all.register(holdAtPoint(route)) }))).pipe(Layer.provide(ProviderRegistry.layer()));
+const isSent = (value) => value.includes('"status":"sent"');
+/**
+ * Reports the number of recorded outcomes of a push batch. At the point `recorded`, it hangs after the write of a
+ * delivery's result: for an e-mail in its own document, before that of its notification.
+ */
+const watchedState = Layer.effect(KeyValue, Effect.map(KeyValue, (state) => ({
+    ...state,
+    update: (where, key, value, ...more) => {
+        if (order.point === "recorded" && isSent(value) && !key.includes(".batch."))
+            return Effect.andThen(state.update(where, key, value, ...more), hang);
+        const recordedCount = key.includes(".batch.") ? value.split('"index"').length - 1 : 0;
+        return Effect.tap(state.update(where, key, value, ...more), () => recordedCount > 0 ? report({ recordedCount }) : Effect.void);
+    },
+})));
+const ports = Ledger.layer.pipe(Layer.provideMerge(watchedState), Layer.provideMerge(Layer.merge(EmbeddedBus.layer, EmbeddedState.layer)), Layer.provide(EmbeddedEngine.layerOwner({ folder: order.folder })));
+const service = NotifyService.layer.pipe(Layer.provide(Layer.merge(Apns.layer({ ...order.apns, key: Redacted.make(order.apns.key) }), Smtp.layer({ url: Redacted.make(order.smtp), from: "no-reply@example.com" }))), Layer.provide(routes), Layer.provide([
+    Templates.layer(),
+    Attachments.layer({ buckets: [] }).pipe(Layer.provide(Testing.layer)),
+    common,
+    fastTimings,
+    policy({ callTimeout: Duration.seconds(4), resendUnknownMail: order.resendUnknownMail }),
+    Layer.succeed(WorkerTimeouts, {
+        leaseDuration: Duration.seconds(1),
+        drainTimeout: Duration.millis(10),
+        misconfigurationDelay: Duration.seconds(1),
+    }),
+]));
+const counterValue = (metric, channel) => Effect.map(Metric.value(Metric.withAttributes(metric, { channel })), ({ count }) => count);
+const program = Effect.gen(function* () {
+    const bus = yield* EventBus;
+    yield* bus.subscribe("all-events", ({ body }) => {
+        const result = JSON.parse(new TextDecoder().decode(body));
+        if (!/^notification\.(sent|failed)$/.test(result.event_type))
+            return;
+        void Effect.runPromise(Effect.gen(function* () {
+            const unknown = {
+                email: yield* counterValue(Metrics.unknownOutcomes, "email"),
+                apns: yield* counterValue(Metrics.unknownOutcomes, "apns"),
+            };
+            yield* report({ result, unknown });
+        }));
+    });
+    if (order.publish !== undefined) {
+        const body = new TextEncoder().encode(order.publish);
+        yield* bus.publish({ address: event("notification.requested"), id: "the one", body });
+    }
+    yield* Effect.andThen(Layer.build(service), Effect.never);
+});
+NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide(ports), Effect.provide(NodeServices.layer), Effect.provideService(References.MinimumLogLevel, "Error")));

@@ -1,0 +1,211 @@
+/** Workflows on virtual time: every step's effect once, waits, digests, conditions, fallbacks, cancellation. */
+import { event } from "@armoricore/bus/Address";
+import { EventBus } from "@armoricore/bus/EventBus";
+import { deriveId } from "@armoricore/domain/DeterministicId";
+import * as Collection from "@armoricore/state/Collection";
+import { KeyValue } from "@armoricore/state/KeyValue";
+import { UserInbox } from "@armoricore/state/UserInbox";
+import { UserPreferences } from "@armoricore/state/UserPreferences";
+import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork";
+import { eventually } from "@armoricore/testing/Eventually";
+import { assert, describe, it } from "@effect/vitest";
+import { Clock, Duration, Effect, Layer, Option } from "effect";
+import { TestClock } from "effect/testing";
+import * as InApp from "../../src/providers/inapp/InApp.ts";
+import * as WorkflowFiles from "../../src/workflow/WorkflowFiles.ts";
+import { workflowRuns } from "../../src/workflow/WorkflowRun.ts";
+import { WorkflowRegistry } from "../../src/workflow/Workflows.ts";
+import { fastTimings, ports, publishRequest, recordEvents, service } from "../support/NotifyHarness.ts";
+import * as RecordingProvider from "../support/RecordingProvider.ts";
+const { layer: recorder, sent } = RecordingProvider.make();
+const workflows = Layer.effect(WorkflowRegistry, Effect.map(Effect.forEach([
+    `
+name: comment
+category: comments
+steps:
+  - type: digest
+    window: 10m
+    key: post
+  - type: in_app
+  - type: delay
+    for: 1h
+  - type: when
+    condition: { unread: in_app }
+    steps:
+      - { type: email, title: You have comments }
+    else:
+      - { type: push, title: Read }
+`,
+    `
+name: alarm
+steps:
+  - type: until_delivered
+    wait: 5m
+    steps:
+      - { type: push, name: first }
+      - { type: email }
+`,
+    "name: counted\nsteps: [{type: in_app}, {type: push}, {type: delay, for: 1h}, {type: push, name: later}]",
+    `{"name": "reminder", "steps": [
+          {"type": "push"}, {"type": "delay", "for": "1h"},
+          {"type": "when", "condition": {"all": [{"payload": "order.open", "equals": true}, {"preference": "email"}]},
+           "steps": [{"type": "email"}]}]}`,
+], (text) => Effect.orDie(WorkflowFiles.parse(text))), (all) => new Map(all.map((workflow) => [workflow.name, workflow]))));
+const notifyWith = (more = Layer.empty) => service(Layer.mergeAll(recorder, InApp.layer), {
+    // Days pass: nothing may happen every few milliseconds.
+    rules: Layer.mergeAll(fastTimings, workflows, Layer.succeed(ScheduledWorkInterval, Duration.minutes(1))),
+}).pipe(Layer.provideMerge(more), Layer.provideMerge(Layer.provideMerge(Layer.mergeAll(UserPreferences.layer, UserInbox.layer), ports)));
+const recipients = [{ fcm_token: "fcm-token-1" }, { email: "anna@example.org" }];
+const trigger = (workflow, fields = {}) => publishRequest({ notification_type: null, title: null, body: "text", workflow, recipients, ...fields });
+const tick = TestClock.adjust("10 seconds");
+const runOf = (id) => Effect.flatMap(Collection.make(workflowRuns), (runs) => Effect.map(runs.get(id), (found) => Option.getOrUndefined(found)?.value));
+const reaches = (id, position) => eventually(Effect.andThen(tick, runOf(id)), (run) => run?.position === position);
+const ends = (id, status = "done") => eventually(Effect.andThen(tick, runOf(id)), (run) => run?.status === status);
+const titles = () => sent.map(({ target, title }) => `${target.channel} ${title}`);
+const cancel = Effect.fnUntraced(function* (payload) {
+    const bus = yield* EventBus;
+    const event_id = crypto.randomUUID();
+    const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString();
+    const body = { event_type: "notification.cancelled", event_id, timestamp, source: "php-backend", payload };
+    yield* bus.publish({
+        address: event("notification.cancelled"),
+        id: event_id,
+        body: new TextEncoder().encode(JSON.stringify(body)),
+    });
+});
+describe("workflows", () => {
+    it.effect("a digest sends one item for its window, then mail only to those who did not read it", () => Effect.gen(function* () {
+        const events = yield* recordEvents;
+        const inbox = yield* UserInbox;
+        const id = yield* trigger("comment", { title: "A", body: "one", context: { post: 1 } });
+        yield* eventually(Effect.andThen(tick, runOf(id)), (run) => run?.wake_at !== undefined);
+        const second = yield* trigger("comment", { title: "B", body: "two", context: { post: 1 } });
+        const other = yield* trigger("comment", { title: "C", body: "three", context: { post: 2 } });
+        yield* ends(second, "digested");
+        yield* TestClock.adjust("10 minutes");
+        yield* reaches(id, 2);
+        yield* reaches(other, 2);
+        const items = events.filter(({ event_type }) => event_type === "inbox.item").map(({ payload }) => payload);
+        assert.sameDeepMembers(items.map(({ body, data, title }) => ({ title, body, data })), [
+            { title: "B", body: "one\ntwo", data: { digest_count: 2 } },
+            { title: "C", body: "three", data: { digest_count: 1 } },
+        ]);
+        // Realtime stores the items; here the test does, and reads one of them.
+        for (const { item_id, title, user_id } of items) {
+            yield* inbox.add(String(user_id), {
+                id: String(item_id),
+                notification_id: "n",
+                title: "",
+                body: "",
+                data: {},
+                created_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
+            });
+            if (title === "C")
+                yield* inbox.markRead(String(user_id), [String(item_id)]);
+        }
+        assert.deepStrictEqual(titles(), []);
+        yield* TestClock.adjust("1 hour");
+        yield* ends(id);
+        yield* ends(other);
+        yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 2);
+        assert.sameMembers(titles(), ["email You have comments", "fcm Read"]);
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))));
+    it.effect("a fallback is used only if the step before it failed or was not sent in time", () => Effect.gen(function* () {
+        const first = yield* trigger("alarm", { title: "Fire" });
+        yield* ends(first);
+        assert.deepStrictEqual(titles(), ["fcm Fire"]);
+        const withoutPush = yield* trigger("alarm", { title: "Flood", recipients: [{ email: "anna@example.org" }] });
+        yield* ends(withoutPush);
+        yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 2);
+        assert.deepStrictEqual(titles(), ["fcm Fire", "email Flood"]);
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))));
+    it.effect("conditions read the request and the preferences; the same idempotency key is the same run", () => Effect.gen(function* () {
+        const events = yield* recordEvents;
+        yield* (yield* UserPreferences).put("no-mail", { categories: { "*": { email: false } } });
+        const key = { idempotency_key: "k1", title: "Pay", data: { order: { open: true } } };
+        yield* trigger("reminder", key);
+        yield* trigger("reminder", key);
+        const runs = [deriveId("notification", "php-backend", "k1")];
+        runs.push(yield* trigger("reminder", { title: "Paid", data: { order: { open: false } } }));
+        runs.push(yield* trigger("reminder", { title: "Off", user_id: "no-mail", data: { order: { open: true } } }));
+        for (const id of runs)
+            yield* reaches(id, 1);
+        yield* TestClock.adjust("1 hour");
+        for (const id of runs)
+            yield* ends(id);
+        yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.includes("email Pay"));
+        assert.sameMembers(titles(), ["fcm Pay", "fcm Paid", "fcm Off", "email Pay"]);
+        const results = events.filter(({ event_type }) => event_type === "notification.sent");
+        assert.strictEqual(new Set(results.map(({ event_id }) => event_id)).size, 4);
+        const unknown = yield* trigger("nonexistent", { notification_type: "email" });
+        const failed = yield* eventually(Effect.andThen(tick, Effect.sync(() => events.at(-1))), (last) => last?.event_type === "notification.failed");
+        assert.deepNestedInclude(failed, { "payload.notification_id": unknown, "payload.error.code": "unknown_workflow" });
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))));
+    it.effect("a cancellation at any step stops the run, and the rest of a digest is still sent", () => Effect.gen(function* () {
+        const events = yield* recordEvents;
+        yield* trigger("reminder", { idempotency_key: "r", title: "Pay", data: { order: { open: true } } });
+        const reminder = deriveId("notification", "php-backend", "r");
+        yield* reaches(reminder, 1);
+        yield* cancel({ idempotency_key: "r" });
+        yield* ends(reminder, "cancelled");
+        const leader = yield* trigger("comment", { title: "A", body: "one" });
+        yield* eventually(Effect.andThen(tick, runOf(leader)), (run) => run?.wake_at !== undefined);
+        const follower = yield* trigger("comment", { title: "B", body: "two" });
+        yield* ends(follower, "digested");
+        yield* cancel({ notification_id: leader });
+        yield* tick;
+        yield* TestClock.adjust("10 minutes");
+        yield* reaches(leader, 2);
+        const [item] = events.filter(({ event_type }) => event_type === "inbox.item");
+        assert.deepNestedInclude(item, { "payload.title": "B", "payload.body": "two" });
+        yield* cancel({ notification_id: leader });
+        yield* ends(leader, "cancelled");
+        yield* TestClock.adjust("2 hours");
+        yield* tick;
+        assert.deepStrictEqual(titles(), ["fcm Pay"]);
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))));
+    it.effect("the badge unread counts the inbox when the push is sent, with the item of the same run", () => Effect.gen(function* () {
+        const inbox = yield* UserInbox;
+        const item = (id) => Effect.flatMap(Clock.currentTimeMillis, (now) => inbox.add("u", {
+            id,
+            notification_id: "n",
+            title: "",
+            body: "",
+            data: {},
+            created_at: new Date(now).toISOString(),
+        }));
+        yield* item("1");
+        yield* item("2");
+        const id = yield* trigger("counted", { title: "New", push: { badge: "unread" } });
+        // Realtime does not run here, so the inbox has not the item of the run.
+        yield* reaches(id, 2);
+        yield* inbox.markAllRead("u");
+        const later = new Date((yield* Clock.currentTimeMillis) + 600_000).toISOString();
+        const scheduled = { notification_type: "push", title: "Scheduled", recipients: recipients.slice(0, 1) };
+        yield* publishRequest({ ...scheduled, push: { badge: "unread" }, send_at: later });
+        yield* item("3");
+        yield* TestClock.adjust("1 hour");
+        yield* ends(id);
+        yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 3);
+        assert.sameDeepMembers(sent.map(({ push, title }) => [title, push?.badge]), [
+            ["New", 3],
+            ["Scheduled", 1],
+            ["New", 2],
+        ]);
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))));
+    it.effect("names the file's fault", () => Effect.gen(function* () {
+        for (const [text, why] of [
+            ["{", "neither JSON nor YAML"],
+            ["name: a\nsteps: []", "steps"],
+            ["name: a\nsteps: [{type: fax}]", "steps.0.type"],
+            ["name: a\nsteps: [{type: delay, for: soon}]", "steps.0.for"],
+            ["name: a\nsteps: [{type: push}, {type: push}]", "has two steps push"],
+            ["name: a\nsteps: [{type: when, condition: {unread: b}, steps: [{type: push}]}]", "no step of this name"],
+            ["name: a\ncritical: true\nsteps: [{type: push}]", "a critical workflow needs a category"],
+            ["name: a\nstep: [{type: push}]\nsteps: [{type: push}]", "step"],
+        ]) {
+            const fault = yield* Effect.flip(WorkflowFiles.parse(text));
+            assert.include(fault, why);
+        }
+    }));
+});

@@ -1,0 +1,64 @@
+import { eventTypes, isEventType } from "@armoricore/domain/EventRegistry";
+import { SuppressionList } from "@armoricore/state/SuppressionList";
+import { Cancellation } from "@armoricore/worker/control/Cancellation";
+import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters";
+import { Effect, Layer, Stream } from "effect";
+import { OperatorAuth } from "./OperatorAuth.ts";
+import { Audit } from "./Audit.ts";
+import * as JobHandlers from "./handlers/JobHandlers.ts";
+import * as DeadLetterHandlers from "./handlers/DeadLetterHandlers.ts";
+import { ActionRejected } from "./api/Errors.ts";
+import { mapErrors, clampLimit, toOperatorError } from "./handlers/Errors.ts";
+import * as LibraryHandlers from "./handlers/LibraryHandlers.ts";
+import * as SocketHandlers from "./handlers/SocketHandlers.ts";
+import * as CircuitHandlers from "./handlers/CircuitHandlers.ts";
+import * as SuppressionHandlers from "./handlers/SuppressionHandlers.ts";
+import { DeadLetterIndex } from "./DeadLetterIndex.ts";
+import { JobIndex } from "./JobIndex.ts";
+import * as LiveTail from "./LiveTail.ts";
+import { Monitor } from "./Monitor.ts";
+import { Caller, OperatorApi } from "./OperatorApi.ts";
+import * as OperatorMiddleware from "./OperatorMiddleware.ts";
+import { Reviews } from "./Reviews.ts";
+import { InFlightRequests } from "./InFlightRequests.ts";
+const layerNoDeps = ({ version }) => OperatorApi.toLayer(Effect.gen(function* () {
+    const monitor = yield* Monitor;
+    const audit = yield* Audit;
+    const reviews = yield* Reviews;
+    return OperatorApi.of({
+        WhoAmI: () => Effect.map(Caller, ({ expiresAt, userId }) => ({ user_id: userId, expires_at: expiresAt, version })),
+        GetOverview: () => monitor.overview,
+        WatchOverview: () => monitor.watch,
+        ...(yield* JobHandlers.make),
+        ...(yield* DeadLetterHandlers.make),
+        ...(yield* LibraryHandlers.make),
+        ...(yield* SocketHandlers.make),
+        ...(yield* CircuitHandlers.make),
+        ...(yield* SuppressionHandlers.make),
+        WatchLive: (filter) => {
+            const unknown = filter.types?.find((type) => !isEventType(type));
+            return unknown === undefined
+                ? Stream.mapError(LiveTail.watch(filter), toOperatorError)
+                : Stream.fail(new ActionRejected({ code: "invalid", message: `${unknown} is not one of ${eventTypes.join(", ")}` }));
+        },
+        ListReviews: (query) => mapErrors(reviews.list({ ...query, limit: clampLimit(query.limit, 100, 1_000) })),
+        ApproveReview: ({ review_id }) => Effect.flatMap(Caller, ({ userId }) => mapErrors(reviews.approve(review_id, userId))),
+        RemoveReview: ({ review_id }) => Effect.flatMap(Caller, ({ userId }) => mapErrors(reviews.remove(review_id, userId))),
+        DecideReviews: ({ decision, review_ids }) => Effect.flatMap(Caller, ({ userId }) => mapErrors(Effect.map(Effect.forEach(new Set(review_ids), (review_id) => (decision === "approve"
+            ? reviews.approve(review_id, userId)
+            : reviews.remove(review_id, userId)).pipe(Effect.as([]), Effect.catchTag("ActionRejected", ({ message }) => Effect.succeed([{ review_id, message }]))), { concurrency: 8 }), (results) => ({
+            decided: results.filter(({ length }) => length === 0).length,
+            rejected: results.flat(),
+        })))),
+        ListAudit: ({ limit, ...filter }) => mapErrors(audit.list({ ...filter, limit: clampLimit(limit, 100, 1_000) })),
+    });
+}));
+/** The handlers behind the authorization middleware. */
+export const layer = (options) => Layer.merge(layerNoDeps(options), OperatorMiddleware.layer).pipe(Layer.provide(Monitor.layer), Layer.provideMerge(Layer.merge(OperatorAuth.layer, InFlightRequests.layer)), Layer.provide([
+    Audit.layer,
+    JobIndex.layer,
+    Reviews.layer,
+    DeadLetterIndex.layer.pipe(Layer.provideMerge(DeadLetters.layer)),
+    SuppressionList.layer,
+    Cancellation.layer,
+]));

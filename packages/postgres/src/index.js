@@ -1,0 +1,2 @@
+export * as PostgresErrors from "./PostgresErrors.ts";
+export * as PostgresSchema from "./PostgresSchema.ts";

@@ -1,0 +1,226 @@
+import * as Collection from "@armoricore/state/Collection";
+import { Clock, Context, Duration, Effect, Latch, Layer, Option, Schema } from "effect";
+import * as Topic from "../channel/Topic.ts";
+import { allNodes, Cluster } from "../cluster/Cluster.ts";
+import * as Throttle from "../pubsub/Throttle.ts";
+import { Topics } from "../pubsub/Topics.ts";
+import { PendingPositions, RecentPairs } from "./PendingPositions.ts";
+import { RoomLog } from "./RoomLog.ts";
+const maxAge = Duration.days(180);
+const Position = Schema.Struct({ seq: Schema.Int, at: Schema.Int });
+const userReads = {
+    bucket: { name: "realtime_user_reads", maxAge },
+    /** By topic. */
+    schema: Schema.Struct({ rooms: Schema.Record(Schema.String, Position) }),
+};
+const roomReads = {
+    bucket: { name: "realtime_room_reads", maxAge },
+    /** By user; `full`: the room has more users than are listed. */
+    schema: Schema.Struct({ users: Schema.Record(Schema.String, Schema.Int), full: Schema.Boolean }),
+};
+export const buckets = [userReads.bucket, roomReads.bucket];
+export const maxUnread = 1000;
+export class ReadState extends Context.Service()("@armoricore/realtime/ReadState") {
+}
+const maxRooms = 500;
+const flushInterval = "1 second";
+const readInterval = "1 second";
+const unreadInterval = "2 seconds";
+const flushTimeout = "5 seconds";
+const maxConcurrentWrites = 16;
+const unreadKind = "rooms.unread";
+/** With the positions that the sending node knows: those of the last second are not written yet. */
+const UnreadNotice = Schema.Struct({ topic: Schema.String, positions: Schema.Record(Schema.String, Schema.Int) });
+export const layer = ({ maxListed = 100 } = {}) => Layer.effect(ReadState, Effect.gen(function* () {
+    const roomLog = yield* RoomLog;
+    const topics = yield* Topics;
+    const cluster = yield* Cluster;
+    const users = yield* Collection.make(userReads);
+    const rooms = yield* Collection.make(roomReads);
+    const pendingUsers = new PendingPositions();
+    const pendingRooms = new PendingPositions();
+    const hasPending = yield* Latch.make(false);
+    /** Users and rooms without a stored position, at the user's first message. */
+    const untracked = new RecentPairs();
+    const broadcastRead = yield* Throttle.make((topic) => sendReads(topic), readInterval);
+    const broadcastUnread = yield* Throttle.make((topic) => sendUnread(topic), unreadInterval);
+    /** Positions that are not broadcast yet, by room. */
+    const unsent = new PendingPositions();
+    const note = (topic, userId, seq) => {
+        pendingUsers.note(userId, topic, seq);
+        pendingRooms.note(topic, userId, seq);
+        hasPending.openUnsafe();
+    };
+    /** `onlyNew`: rooms that are on the list stay as they are. Returns whether something changed. */
+    const mergeUser = (userId, positions, onlyNew = false) => Effect.flatMap(Clock.currentTimeMillis, (at) => users.modifyOrRetry(userId, (current) => {
+        const merged = {
+            ...Option.match(current, { onNone: () => ({}), onSome: ({ value }) => value.rooms }),
+        };
+        let isChanged = false;
+        for (const [topic, seq] of positions) {
+            const before = merged[topic];
+            if (before !== undefined && (onlyNew || seq <= before.seq))
+                continue;
+            merged[topic] = { seq, at };
+            isChanged = true;
+        }
+        const retained = Object.entries(merged)
+            .sort(([, a], [, b]) => b.at - a.at)
+            .slice(0, maxRooms);
+        return Effect.succeed([
+            isChanged,
+            isChanged ? Option.some({ rooms: Object.fromEntries(retained) }) : Option.none(),
+        ]);
+    }));
+    const mergeRoom = (topic, positions) => rooms.modifyOrRetry(topic, (current) => {
+        const before = Option.match(current, { onNone: () => emptyRoom, onSome: ({ value }) => value });
+        if (before.full)
+            return Effect.succeed([undefined, Option.none()]);
+        const merged = { ...before.users };
+        let isChanged = false;
+        for (const [userId, seq] of positions) {
+            if (seq <= (merged[userId] ?? -1))
+                continue;
+            merged[userId] = seq;
+            isChanged = true;
+        }
+        const full = Object.keys(merged).length > maxListed;
+        const after = { users: full ? {} : merged, full };
+        return Effect.succeed([undefined, isChanged ? Option.some(after) : Option.none()]);
+    });
+    const forgetInRoom = (topic, userId) => {
+        pendingRooms.forget(topic, userId);
+        return rooms.modifyOrRetry(topic, (current) => {
+            const before = Option.getOrUndefined(current)?.value;
+            if (before?.users[userId] === undefined)
+                return Effect.succeed([undefined, Option.none()]);
+            const { [userId]: _, ...others } = before.users;
+            return Effect.succeed([undefined, Option.some({ ...before, users: others })]);
+        });
+    };
+    /** Writes what is pending. A position that cannot be written stays pending. */
+    const write = (pending, merge) => Effect.suspend(() => Effect.forEach(pending.all(), ([key, positions]) => merge(key, positions).pipe(Effect.as(true), Effect.catch((error) => Effect.as(Effect.logDebug(`cannot write what ${key} has read: ${error.message}`), error._tag !== "TransientError")), Effect.map((isDone) => {
+        if (isDone)
+            pending.settle(key, positions);
+    })), { concurrency: maxConcurrentWrites, discard: true }));
+    const flush = Effect.andThen(write(pendingUsers, mergeUser), write(pendingRooms, mergeRoom));
+    // Registered before the fiber below, so it runs after the fiber ended.
+    yield* Effect.addFinalizer(() => Effect.asVoid(Effect.timeoutOption(flush, flushTimeout)));
+    yield* Effect.forkScoped(Effect.forever(Effect.gen(function* () {
+        yield* hasPending.await;
+        hasPending.closeUnsafe();
+        yield* flush;
+        if (pendingUsers.size + pendingRooms.size > 0)
+            hasPending.openUnsafe();
+        yield* Effect.sleep(flushInterval);
+    })));
+    const ofRoom = Effect.fn("ReadState.ofRoom")(function* (topic) {
+        const stored = Option.match(yield* rooms.get(topic), { onNone: () => emptyRoom, onSome: ({ value }) => value });
+        if (stored.full)
+            return undefined;
+        const merged = { ...stored.users };
+        for (const [userId, seq] of pendingRooms.of(topic))
+            merged[userId] = Math.max(seq, merged[userId] ?? 0);
+        return merged;
+    });
+    /** The positions of the user by topic, with those that are not written yet. */
+    const positionsOf = Effect.fnUntraced(function* (userId) {
+        const stored = Option.match(yield* users.get(userId), {
+            onNone: () => ({}),
+            onSome: ({ value }) => value.rooms,
+        });
+        const merged = { ...stored };
+        const now = yield* Clock.currentTimeMillis;
+        for (const [topic, seq] of pendingUsers.of(userId))
+            if (seq > (merged[topic]?.seq ?? -1))
+                merged[topic] = { seq, at: now };
+        return merged;
+    });
+    const logFailure = (topic) => (error) => Effect.logDebug(`cannot send what the users of ${topic} have read: ${error.message}`);
+    const sendReads = (topic) => Effect.gen(function* () {
+        const positions = unsent.take(topic);
+        if ((yield* ofRoom(topic)) === undefined)
+            return;
+        for (const [user_id, seq] of positions)
+            yield* topics.broadcast(topic, "read", { user_id, seq }, { droppable: true });
+    }).pipe(Effect.catch(logFailure(topic)));
+    /** To the users with sockets on this node. */
+    const deliverUnread = (topic, positions) => Effect.forEach(Object.entries(positions).filter(([userId]) => topics.subscriberCount(Topic.user(userId)) > 0), Effect.fnUntraced(function* ([userId, seq]) {
+        const position = Math.max(seq, pendingRooms.of(topic).get(userId) ?? 0);
+        const count = yield* roomLog.count(topic, position, maxUnread);
+        topics.deliver(Topic.user(userId), "unread", { topic, room_id: Topic.roomIdOf(topic), count });
+    }), { discard: true }).pipe(Effect.catch(logFailure(topic)));
+    const notifyUnread = (topic, positions) => Effect.andThen(deliverUnread(topic, positions), cluster.isClustered ? cluster.send(allNodes, unreadKind, { topic, positions }) : Effect.void);
+    const sendUnread = (topic) => Effect.flatMap(ofRoom(topic), (positions) => positions === undefined ? Effect.void : notifyUnread(topic, positions)).pipe(Effect.catch(logFailure(topic)));
+    const run = Effect.runForkWith(yield* Effect.context());
+    yield* cluster.on(unreadKind, UnreadNotice, ({ value }) => {
+        run(deliverUnread(value.topic, value.positions));
+    });
+    return {
+        markRead: Effect.fn("ReadState.markRead")(function* (topic, userId, seq) {
+            const last = yield* roomLog.lastSeq(topic);
+            const known = pendingUsers.of(userId).get(topic) ?? 0;
+            const position = Math.max(known, Math.min(seq, last));
+            note(topic, userId, position);
+            unsent.note(topic, userId, position);
+            yield* broadcastRead.trigger(topic);
+            // The user's other devices.
+            yield* notifyUnread(topic, { [userId]: position });
+            return position;
+        }),
+        noteSent: (topic, userId, seq) => {
+            if (pendingUsers.knows(userId, topic))
+                return note(topic, userId, seq);
+            if (untracked.has(userId, topic))
+                return;
+            untracked.add(userId, topic);
+            run(Effect.matchEffect(positionsOf(userId), {
+                onSuccess: (positions) => Effect.sync(() => {
+                    if (positions[topic] !== undefined)
+                        note(topic, userId, seq);
+                }),
+                // The next message tries again.
+                onFailure: (error) => Effect.andThen(logFailure(topic)(error), Effect.sync(() => untracked.delete(userId, topic))),
+            }));
+        },
+        track: Effect.fn("ReadState.track")(function* (topic, userId) {
+            if ((yield* positionsOf(userId))[topic] !== undefined)
+                return;
+            const seq = yield* roomLog.lastSeq(topic);
+            // At once: another node that tracks the room in the next second must find it.
+            const isNew = yield* mergeUser(userId, new Map([[topic, seq]]), true);
+            untracked.delete(userId, topic);
+            if (!isNew)
+                return;
+            pendingRooms.note(topic, userId, seq);
+            hasPending.openUnsafe();
+        }),
+        untrack: Effect.fn("ReadState.untrack")(function* (topic, userId) {
+            pendingUsers.forget(userId, topic);
+            yield* users.modifyOrRetry(userId, (current) => {
+                const before = Option.getOrUndefined(current)?.value.rooms ?? {};
+                if (before[topic] === undefined)
+                    return Effect.succeed([undefined, Option.none()]);
+                const { [topic]: _, ...others } = before;
+                return Effect.succeed([undefined, Option.some({ rooms: others })]);
+            });
+            yield* forgetInRoom(topic, userId);
+        }),
+        ofRoom,
+        ofUser: Effect.fn("ReadState.ofUser")(function* (userId, limit) {
+            const positions = Object.entries(yield* positionsOf(userId))
+                .sort(([, a], [, b]) => b.at - a.at)
+                .slice(0, limit);
+            return yield* Effect.forEach(positions, ([topic, { seq }]) => Effect.map(roomLog.count(topic, seq, maxUnread), (unread) => ({ topic, seq, unread })), { concurrency: 8 });
+        }),
+        forget: Effect.fn("ReadState.forget")(function* (userId) {
+            const read = Object.keys(yield* positionsOf(userId));
+            pendingUsers.take(userId);
+            yield* Effect.forEach(read, (topic) => forgetInRoom(topic, userId), { discard: true });
+            yield* Collection.retryConflicts(users.remove(userId));
+            return read.length;
+        }),
+        onMessage: (topic) => broadcastUnread.trigger(topic),
+    };
+}));
+const emptyRoom = { users: {}, full: false };

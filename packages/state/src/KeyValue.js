@@ -1,0 +1,3 @@
+import { Context } from "effect";
+export class KeyValue extends Context.Service()("@armoricore/state/KeyValue") {
+}

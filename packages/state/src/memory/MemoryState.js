@@ -1,0 +1,66 @@
+/**
+ * The state in memory, for tests: it ends with its Layer. Time is Effect's Clock, so a test controls when entries
+ * expire.
+ */
+import { Conflict } from "@armoricore/domain/Errors";
+import { Clock, Effect, Layer, Option } from "effect";
+import { expiryOf, isExpired } from "../Expiry.ts";
+import { check, checkBucket, compareKeys } from "../Key.ts";
+import { KeyValue } from "../KeyValue.ts";
+/** Each build of the Layer has its own state. */
+export const layer = Layer.sync(KeyValue, () => {
+    const buckets = new Map();
+    // One counter for all keys: a key that is created again gets a new revision.
+    let revision = 0;
+    const entriesOf = (bucket) => {
+        const known = buckets.get(bucket.name);
+        if (known !== undefined)
+            return known;
+        const fresh = new Map();
+        buckets.set(bucket.name, fresh);
+        return fresh;
+    };
+    const current = (bucket, key, now) => {
+        const entries = entriesOf(bucket);
+        const entry = entries.get(key);
+        if (entry === undefined || !isExpired(entry.expiresAt, now))
+            return entry;
+        entries.delete(key);
+        return undefined;
+    };
+    const write = (bucket, key, value, options, now) => {
+        revision += 1;
+        entriesOf(bucket).set(key, { key, value, revision, expiresAt: expiryOf(bucket, options, now) });
+        return revision;
+    };
+    /** Decides and writes without yielding in between, which makes it an atomic compare-and-set. */
+    const atomically = (bucket, key, decide) => Effect.andThen(check(bucket, key), Effect.flatMap(Clock.currentTimeMillis, decide));
+    return {
+        get: (bucket, key) => atomically(bucket, key, (now) => Effect.succeed(Option.map(Option.fromUndefinedOr(current(bucket, key, now)), toEntry))),
+        put: (bucket, key, value, options) => atomically(bucket, key, (now) => Effect.succeed(write(bucket, key, value, options, now))),
+        create: (bucket, key, value, options) => atomically(bucket, key, (now) => current(bucket, key, now) === undefined
+            ? Effect.succeed(write(bucket, key, value, options, now))
+            : Effect.fail(new Conflict({ key }))),
+        update: (bucket, key, value, expected, options) => atomically(bucket, key, (now) => current(bucket, key, now)?.revision === expected
+            ? Effect.succeed(write(bucket, key, value, options, now))
+            : Effect.fail(new Conflict({ key }))),
+        remove: (bucket, key, expected) => atomically(bucket, key, (now) => {
+            const entry = current(bucket, key, now);
+            if (entry === undefined)
+                return Effect.void;
+            if (expected !== undefined && entry.revision !== expected)
+                return Effect.fail(new Conflict({ key }));
+            entriesOf(bucket).delete(key);
+            return Effect.void;
+        }),
+        list: (bucket, page) => Effect.andThen(checkBucket(bucket), Effect.map(Clock.currentTimeMillis, (now) => [...entriesOf(bucket).values()]
+            .filter((entry) => !isExpired(entry.expiresAt, now))
+            .filter((entry) => page.prefix === undefined || entry.key.startsWith(page.prefix))
+            .filter((entry) => page.after === undefined || compareKeys(entry.key, page.after) > 0)
+            .sort((a, b) => compareKeys(a.key, b.key))
+            .slice(0, page.limit)
+            .map(toEntry))),
+        setup: (wanted) => Effect.forEach(wanted, (bucket) => Effect.as(checkBucket(bucket), `state bucket ${bucket.name}: stored in memory, lost when the process ends`)),
+    };
+});
+const toEntry = ({ key, value, revision }) => ({ key, value, revision });

@@ -1,0 +1,60 @@
+/** Publishes the results of handlers: decided ones, early ones, and ephemeral broadcasts. */
+import { ephemeral } from "@armoricore/bus/Address";
+import { TransientError } from "@armoricore/domain/Errors";
+import { Effect } from "effect";
+import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts";
+import { toOutboundMessage } from "./ResultMessage.ts";
+import * as TraceContext from "./TraceContext.ts";
+import * as Metrics from "./WorkerMetrics.ts";
+/** `service` becomes the source of the events. Hot path: `publish` and `toDecision` run once per message, without spans. */
+export const make = (service, bus) => {
+    const publishMessage = (outbound) => Effect.flatMap(TraceContext.currentTraceparent, (traceparent) => bus.publish({
+        address: outbound.address,
+        id: outbound.id,
+        body: encoder.encode(outbound.body),
+        ...(traceparent === undefined ? {} : { headers: { traceparent } }),
+    })).pipe(Effect.tap(() => Metrics.increment(Metrics.published, service, { type: typeLabelOf(outbound) })));
+    /** Publishes a decision. Ids are stored with it, so publishing it again is harmless. */
+    const publish = (consumer, delivery, decision, attempts, firstAt) => Effect.flatMap(decision.outbound.length === 0
+        ? Effect.void
+        : Effect.forEach(decision.outbound, publishMessage, { discard: true }), () => decision.deadLetter === undefined
+        ? acknowledged
+        : DeadLetterRecord.disposition(service, consumer, delivery, {
+            path: "",
+            ...decision.deadLetter,
+            attempts,
+            firstAt,
+        }));
+    const broadcast = (cause, type, payload) => Effect.gen(function* () {
+        // An ephemeral event is never published twice, so its id is random.
+        const discriminator = crypto.randomUUID();
+        const outbound = yield* toOutboundMessage(service, cause, { _tag: "Event", type, payload, discriminator });
+        yield* bus.broadcast(ephemeral(type), encoder.encode(outbound.body));
+    }).pipe(
+    // An ephemeral event is useless later, so an unavailable bus must not fail the job.
+    Effect.catch((error) => Effect.logDebug("An ephemeral event was not published", { type, error: error.message })));
+    const toDecision = (cause, results, deadLetter) => results.length === 0 && deadLetter === undefined
+        ? Effect.succeed(emptyDecision)
+        : buildDecision(cause, results, deadLetter);
+    const buildDecision = Effect.fnUntraced(function* (cause, results, deadLetter) {
+        const origin = { ...cause, traceparent: yield* TraceContext.currentTraceparent };
+        const outbound = yield* Effect.forEach(results, (result) => toOutboundMessage(service, origin, result));
+        const decision = { outbound, ...(deadLetter === undefined ? {} : { deadLetter: deadLetter }) };
+        return decision;
+    });
+    /** Publishes a result while the job is still running, if this worker still has the lease. */
+    const publishEarly = Effect.fnUntraced(function* (cause, renewLease, result) {
+        yield* Effect.catchTag(renewLease, "Conflict", ({ key }) => Effect.fail(new TransientError({
+            dependency: service,
+            code: "lease_lost",
+            message: `another worker has the lease of ${key}, or the job was cancelled`,
+            countsAsAttempt: false,
+        })));
+        yield* publishMessage(yield* toOutboundMessage(service, { ...cause, traceparent: yield* TraceContext.currentTraceparent }, result));
+    });
+    return { broadcast, toDecision, publish, publishEarly };
+};
+const encoder = new TextEncoder();
+const acknowledged = Effect.succeed({ _tag: "Ack" });
+const emptyDecision = { outbound: [] };
+const typeLabelOf = ({ address }) => address.channel === "event" ? address.type : `work.${address.kind}`;

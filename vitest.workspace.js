@@ -1,0 +1,28 @@
+import { readdirSync } from "node:fs";
+import { defineProject } from "vitest/config";
+/**
+ * Packages whose test files each run in a process of their own: they start programs, encode, or read what is global in a
+ * process (metrics, memory, signals). The files of every other package share processes, so that Effect and the package
+ * are loaded once a process: that saves a third of their time.
+ */
+const isolatedPackages = new Set(["armoricore", "media", "ffmpeg", "demo", "testing"]);
+/** One project per package, the examples for those who write layers, and the repository (imports, packing, documents). */
+export default [
+    ...readdirSync(new URL("./packages", import.meta.url)).map((name) => defineProject({
+        test: {
+            name,
+            root: `./packages/${name}`,
+            include: ["test/**/*.test.ts"],
+            // CI does not wait for a greylist of a minute.
+            exclude: process.env["CI"] === "true" ? ["**/Greylist.test.ts"] : [],
+            // A core that four files share makes a test of many processes four times as long.
+            testTimeout: isolatedPackages.has(name) ? 120_000 : 60_000,
+            hookTimeout: 60_000,
+            isolate: isolatedPackages.has(name),
+        },
+    })),
+    defineProject({ test: { name: "examples", root: "./examples/layers", include: ["*.test.ts"], testTimeout: 60_000 } }),
+    defineProject({
+        test: { name: "repo", root: "./test", include: ["**/*.test.ts"], testTimeout: 300_000, hookTimeout: 300_000 },
+    }),
+];
