@@ -1,2 +1,0 @@
-export * as PostgresErrors from "./PostgresErrors.ts";
-export * as PostgresSchema from "./PostgresSchema.ts";
