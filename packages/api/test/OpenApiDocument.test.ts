@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs"
 import * as OpenApiDocument from "@armoricore/api/OpenApiDocument"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { apiServer, sendRequest } from "./support/ApiServer.ts"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
 
 const Document = Schema.fromJsonString(
   Schema.Struct({
@@ -41,5 +42,62 @@ describe("GET /openapi.json", () => {
       assert.strictEqual(headers["content-type"], "application/json")
       assert.deepStrictEqual(body, JSON.parse(OpenApiDocument.text()))
     }).pipe(Effect.provide(apiServer())),
+  )
+})
+
+/** Values that a client may put into a path, encoded. */
+const hostileSegments = ["x", "a%20b", "%00", "..%2F..%2Fetc", "%F0%9F%8E%AC", "%22%3E", "x".repeat(400)]
+
+const hostileBodies = [
+  "",
+  "{",
+  "null",
+  "[]",
+  "[null]",
+  "7",
+  '"text"',
+  "{}",
+  '{"__proto__":{"a":1}}',
+  `{"event":7,"payload":"x","user_id":{},"role":[],"reason":5,"ids":"x","platform":9,"members":{},"name":null}`,
+  `{"event":"${"x".repeat(500)}","payload":{},"as":"\\ud800","client_id":""}`,
+  "[".repeat(2000),
+]
+
+const hostileQueries = ["", "?limit=-1&before=x&after=1e99&cursor=%00&status=%22", "?limit=1&limit=2"]
+
+describe("hostile requests", () => {
+  it.live(
+    "every route answers with success or a problem that has a code and a detail, and serves the next request",
+    () =>
+      Effect.gen(function* () {
+        const { paths } = Schema.decodeSync(Document)(OpenApiDocument.text())
+        const token = yield* signToken("backend", "publisher", "operator")
+        const ask = Effect.fnUntraced(function* (method: string, path: string, body: string) {
+          const response = yield* HttpClientRequest.make(method.toUpperCase() as "POST")(path).pipe(
+            HttpClientRequest.bearerToken(token),
+            method === "get" ? (request) => request : HttpClientRequest.bodyText(body, "application/json"),
+            HttpClient.execute,
+          )
+          const text = yield* response.text
+          const sent = `${method} ${path} ${body.slice(0, 80)}: ${response.status} ${text.slice(0, 200)}`
+          assert.isBelow(response.status, 500, sent)
+          if (response.status < 400) return
+          assert.include(response.headers["content-type"], "application/problem+json", sent)
+          const { code, detail, status } = JSON.parse(text)
+          assert.deepStrictEqual([typeof code, typeof detail, status], ["string", "string", response.status], sent)
+        })
+        for (const [path, methods] of Object.entries(paths)) {
+          if (!path.startsWith("/v1/")) continue
+          for (const method of Object.keys(methods)) {
+            const at = (segment: string) => path.replaceAll(/\{[^}]+\}/g, segment)
+            // The topic of a room, so that the body counts.
+            const plausible = at(path.includes("{topic}") ? "chat:room:lobby" : "u1")
+            for (const segment of path.includes("{") ? hostileSegments : []) yield* ask(method, at(segment), "{}")
+            for (const body of method === "get" ? [] : hostileBodies) yield* ask(method, plausible, body)
+            for (const query of hostileQueries) yield* ask(method, plausible + query, "{}")
+          }
+        }
+      }).pipe(Effect.provide(apiServer())),
+    30_000,
   )
 })

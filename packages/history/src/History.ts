@@ -96,8 +96,8 @@ export class History extends Context.Service<
       matches: (body: Uint8Array) => boolean,
     ) => Effect.Effect<ReadonlyArray<RemovedItem>, PortError>
     /**
-     * The item with this id; `undefined` if none is stored, or it was removed. On NATS the latest 10,000 items of the room are
-     * found, and all that this process appended or read recently; `replace` and `remove` find the same ones.
+     * The item with this id; `undefined` if none is stored, or it was removed. On NATS, items that were appended while the limit
+     * of a room was at most 10,000 are found only among the latest 10,000 of the room; so do `replace` and `remove`.
      */
     readonly get: (room: string, id: string) => Effect.Effect<HistoryItem | undefined, PortError>
     /**

@@ -13,7 +13,7 @@ import * as NatsServer from "@armoricore/testing/NatsServer"
 import * as PostgresServer from "@armoricore/testing/PostgresServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Duration, Effect, Layer, Redacted, Result } from "effect"
+import { Context, Duration, Effect, Layer, Redacted, Result } from "effect"
 import { nanos } from "nats"
 import { behaviourSuite, retention } from "./support/BehaviourSuite.ts"
 
@@ -33,7 +33,7 @@ const connection = Layer.unwrap(
 )
 const connected = Layer.effectDiscard(Effect.flatMap(NatsConnection.NatsConnection, (nats) => nats.connected))
 const ready = Layer.effectDiscard(Effect.flatMap(History, ({ setup }) => setup))
-const nats = (limits: Retention) =>
+const nats = (limits: NatsHistory.NatsHistoryOptions) =>
   ready.pipe(
     Layer.provideMerge(NatsHistory.layer(limits)),
     Layer.provideMerge(connected),
@@ -105,6 +105,52 @@ pagingSuite("embedded", embedded(many))
 describe.skipIf(Programs.requireProgram("nats-server").missing)("with a nats-server", () => {
   behaviourSuite("JetStream", nats(retention), { clock: "real" })
   pagingSuite("JetStream", nats(many))
+  // As far from the end of the stream as in a room of a million messages.
+  pagingSuite("JetStream by single requests", nats({ ...many, maxCounted: 0 }))
+
+  it.live("finds each item of a large room by its id, also from another process", () =>
+    Effect.gen(function* () {
+      // regression: an item behind the latest 10,000 could not be edited or removed.
+      const { url } = yield* NatsServer.make()
+      const open = (options: NatsHistory.NatsHistoryOptions) =>
+        Effect.map(
+          Layer.build(
+            Layer.fresh(NatsHistory.layer({ maxAge: Duration.days(1), maxSearched: 500, ...options })).pipe(
+              Layer.provide(NatsConnection.layer({ servers: [url] })),
+            ),
+          ),
+          (services) => Context.get(services, History),
+        )
+      const room = "chat:room:large"
+      const bytes = (text: string) => new TextEncoder().encode(text)
+      const small = yield* open({ maxPerRoom: 500 })
+      yield* small.setup
+      yield* small.append(room, "unindexed", bytes("0"))
+      const writer = yield* open({ maxPerRoom: 1_500 })
+      yield* writer.setup
+      const ids = Array.from({ length: 1_100 }, (_, index) => (index === 0 ? "ann@example.com/1.*>" : `m${index}`))
+      const [first = ""] = ids
+      yield* Effect.forEach(ids, (id) => writer.append(room, id, bytes(id)), { concurrency: 64, discard: true })
+
+      const reader = yield* open({ maxPerRoom: 1_500 })
+      const found = yield* reader.get(room, first)
+      assert.strictEqual(new TextDecoder().decode(found?.body), first)
+      assert.isTrue(yield* reader.replace(room, first, bytes(first), bytes("edited")))
+      assert.isTrue(yield* reader.remove(room, "m1"))
+      assert.isUndefined(yield* reader.get(room, "m1"))
+      assert.isUndefined(yield* reader.get(room, "never"))
+      assert.isUndefined(yield* (yield* open({ maxPerRoom: 1_500 })).get(room, "unindexed"))
+      const page = yield* reader.read(room, { after: 0, limit: 3 })
+      assert.deepStrictEqual(
+        page.items.map(({ body }) => new TextDecoder().decode(body)),
+        ["0", "edited", "m2"],
+      )
+      assert.strictEqual(yield* reader.count(room, 0, 2_000), 1_100)
+      // The entries of the index are no items.
+      const removed = yield* reader.removeMatching("2", () => true)
+      assert.deepStrictEqual(removed.map(({ id }) => id).sort(), ids.filter((id) => id.includes("2")).sort())
+    }),
+  )
 
   it.live("names the fault of an existing stream that does not republish", () =>
     Effect.gen(function* () {

@@ -127,7 +127,7 @@ export const realtime = {
     "7d",
   ),
   HISTORY_MAX_ITEMS: withDefault(
-    int(1, 100_000)({ description: "maximum stored entries per room, stream and user" }),
+    int(1, 10_000_000)({ description: "maximum stored entries per room, stream and user" }),
     1000,
     "1000",
   ),

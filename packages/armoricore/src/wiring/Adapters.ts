@@ -125,7 +125,13 @@ const nats = Effect.fnUntraced(function* (role: ProcessRole, servers: ReadonlyAr
     ),
   )
   const postgresLayer = yield* postgres
-  const historyOptions = { replicas, manage, ...inbox, ...(yield* retention) }
+  const historyOptions = {
+    maxBytes: settings.NATS_HISTORY_MAX_BYTES,
+    replicas,
+    manage,
+    ...inbox,
+    ...(yield* retention),
+  }
   return Layer.mergeAll(
     bus({ maxBytes, replicas, manage, ...inbox }),
     postgresLayer ?? Layer.merge(state({ replicas, manage, ...inbox }), history(historyOptions)),

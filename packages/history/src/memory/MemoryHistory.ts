@@ -125,6 +125,8 @@ class Room {
   #trimmed = 0
   readonly #ids = new Map<string, StoredItem>()
   #items: Array<StoredItem> = []
+  /** Items at the start of `#items` that retention deleted: moving the others for each would cost as much as the room has. */
+  #gone = 0
 
   constructor(base: number, retention: Retention) {
     this.#first = base
@@ -133,7 +135,7 @@ class Room {
   }
 
   get isEmpty(): boolean {
-    return this.#items.length === 0
+    return this.#items.length === this.#gone
   }
 
   /** The last `seq`, 0 before the first item. */
@@ -154,7 +156,7 @@ class Room {
   }
 
   removeWhere(matches: (body: Uint8Array) => boolean) {
-    return this.#items.flatMap((item) => {
+    return this.#items.slice(this.#gone).flatMap((item) => {
       const { body, id } = item
       if (body === undefined || !matches(body)) return []
       item.body = undefined
@@ -165,14 +167,17 @@ class Room {
   trim(now: number): void {
     const oldest = now - Duration.toMillis(this.#retention.maxAge)
     const surplus = this.#items.length - this.#retention.maxPerRoom
-    let count = 0
-    for (const item of this.#items) {
-      if (count >= surplus && item.at > oldest) break
+    for (; this.#gone < this.#items.length; this.#gone++) {
+      const item = this.#items[this.#gone]
+      if (item === undefined || (this.#gone >= surplus && item.at > oldest)) break
       if (item.body !== undefined) this.#trimmed = item.seq
+      item.body = undefined
       this.#ids.delete(item.id)
-      count++
     }
-    if (count > 0) this.#items.splice(0, count)
+    if (this.#gone > 0 && this.#gone * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#gone)
+      this.#gone = 0
+    }
   }
 
   read(request: PageRequest): HistoryPage {
@@ -196,7 +201,7 @@ class Room {
 
   /** The index of the first item with a higher `seq`. */
   #indexAfter(seq: number): number {
-    let low = 0
+    let low = this.#gone
     let high = this.#items.length
     while (low < high) {
       const middle = (low + high) >> 1
@@ -210,7 +215,7 @@ class Room {
   #collect(start: number, step: 1 | -1, { limit, maxBytes = Number.POSITIVE_INFINITY }: PageRequest) {
     const items: Array<HistoryItem> = []
     let bytes = 0
-    for (let index = start; index >= 0 && index < this.#items.length; index += step) {
+    for (let index = start; index >= this.#gone && index < this.#items.length; index += step) {
       const { seq, id, body } = this.#items[index] ?? {}
       if (seq === undefined || id === undefined || body === undefined) continue
       bytes += body.byteLength

@@ -1,6 +1,6 @@
 /**
  * The `seq` of recent items by their id: a stream finds a message by its sequence, not by its id. An id that is not here is
- * searched in the stream, from the newest item on.
+ * found by the index of a large room (`NatsIdIndex`), or searched in the stream, from the newest item on.
  */
 
 /** Enough for the recent items of the active rooms. */

@@ -16,13 +16,15 @@ import {
   streamRequest,
 } from "@armoricore/nats/NatsErrors"
 import { Duration, Effect, Layer, Stream } from "effect"
-import { headers, type Msg, type JetStreamClient, type JetStreamManager, type NatsConnection as Client } from "nats"
+import { headers, type Msg, type NatsConnection as Client } from "nats"
 import { Subscribers } from "../Subscribers.ts"
 import { type AppendNotification, check, History, type PageRequest } from "../History.ts"
 import { defaults, type Retention } from "../Retention.ts"
 import { ItemPositions } from "./ItemPositions.ts"
+import * as NatsIdIndex from "./NatsIdIndex.ts"
 import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
+import { getMessage, type JetStreamHandles as RequestHandles } from "./NatsHistoryRequests.ts"
 import * as NatsReplacements from "./NatsReplacements.ts"
 import {
   republishSubjectOf,
@@ -38,6 +40,12 @@ import {
 export interface NatsHistoryOptions extends Partial<Retention> {
   /** Maximum size on disk; the oldest items are deleted first. Default 1 GiB. */
   readonly maxBytes?: number
+  /**
+   * So many of the newest items of a room are searched for an id. Larger rooms have an index of their ids. Default 10,000.
+   */
+  readonly maxSearched?: number
+  /** Items farther from the end of the stream are read without a consumer; see `NatsRangeReader`. Default 20,000 messages. */
+  readonly maxCounted?: number
   /** Replicas in a cluster. Default 1. */
   readonly replicas?: number
   /** `verify`: `setup` creates and changes nothing, for services without that permission. Default `apply`. */
@@ -46,10 +54,8 @@ export interface NatsHistoryOptions extends Partial<Retention> {
   readonly inboxPrefix?: string
 }
 
-interface JetStreamHandles {
+interface JetStreamHandles extends RequestHandles {
   readonly client: Client
-  readonly js: JetStreamClient
-  readonly manager: JetStreamManager
 }
 
 const resource = `stream ${streamName}`
@@ -61,12 +67,22 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       const connection = yield* NatsConnection
       const retention = { ...defaults, ...options }
 
+      const { maxCounted = 20_000 } = options
+      const jetstream = Effect.map(connection.jetstream, (nats) => ({ ...nats, maxCounted }))
+      const maxSearched = options.maxSearched ?? 10_000
+      const isIndexed = retention.maxPerRoom > maxSearched
       const positions = new ItemPositions()
+
+      /** A search covers the whole room, or the items that the index does not have. */
+      const findSeq = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, id: string) {
+        const seq = isIndexed ? yield* NatsIdIndex.find(nats, room, id) : undefined
+        return seq ?? (yield* NatsHistoryReader.findId(nats, room, id, maxSearched))
+      })
 
       /** The item as it was appended; undefined if none is stored, or it was removed. */
       const findById = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, id: string) {
         const known = positions.seqOf(room, id)
-        const seq = known ?? (yield* NatsHistoryReader.findId(nats, room, id))
+        const seq = known ?? (yield* findSeq(nats, room, id))
         if (seq === undefined) return undefined
         const item = yield* NatsHistoryReader.getItem(nats, room, seq)
         return item?.id === id ? item : undefined
@@ -101,7 +117,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       return {
         append: Effect.fnUntraced(function* (room, id, body) {
           yield* check(room, id, body)
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const stored = yield* predecessors
             .use(room, lastSeqOf(nats, room), (previous) =>
               publish(nats, room, id, body, previous).pipe(
@@ -111,6 +127,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
             .pipe(Effect.onError(() => Effect.sync(() => predecessors.forget(room))))
           predecessors.note(room, stored.seq)
           positions.note(room, { id, seq: stored.seq })
+          if (isIndexed && !stored.duplicate) yield* NatsIdIndex.add(nats.client, room, { id, seq: stored.seq })
           if (!stored.duplicate) return { _tag: "Appended", item: { seq: stored.seq, id, body }, fresh: true } as const
           const original = yield* NatsHistoryReader.getItem(nats, room, stored.seq)
           const [item] = original === undefined ? [] : yield* NatsReplacements.apply(nats, room, [original])
@@ -121,7 +138,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         read: Effect.fnUntraced(function* (room, request) {
           yield* check(room)
           const { after, before, limit, maxBytes } = request
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const found = yield* after === undefined
             ? NatsHistoryReader.readBefore(nats, room, { before, limit, maxBytes })
             : NatsHistoryReader.readAfter(nats, room, { after, limit, maxBytes })
@@ -156,13 +173,13 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         }),
         remove: Effect.fnUntraced(function* (room, id) {
           yield* check(room, id)
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const item = yield* findById(nats, room, id)
           if (item === undefined) return false
           return yield* deleteItem(nats, subjectOf(room), item.seq)
         }),
         removeMatching: Effect.fnUntraced(function* (text, matches) {
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const found = yield* NatsHistoryReader.readAll(
             nats,
             (body) => Buffer.from(body).includes(text) && matches(body),
@@ -174,23 +191,23 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         }),
         get: Effect.fnUntraced(function* (room, id) {
           yield* check(room, id)
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const item = yield* findById(nats, room, id)
           return item === undefined ? undefined : (yield* NatsReplacements.apply(nats, room, [item]))[0]
         }),
         replace: Effect.fnUntraced(function* (room, id, expected, body) {
           yield* check(room, id, body)
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const item = yield* findById(nats, room, id)
           return item !== undefined && (yield* NatsReplacements.replace(nats, room, item, expected, body))
         }),
         count: Effect.fnUntraced(function* (room, after, limit) {
           yield* check(room)
-          const nats = yield* connection.jetstream
+          const nats = yield* jetstream
           const count = yield* NatsHistoryReader.countFrom(nats, room, after + 1)
           return Math.min(limit, count)
         }),
-        setup: Effect.flatMap(connection.jetstream, ({ manager }) =>
+        setup: Effect.flatMap(jetstream, ({ manager }) =>
           ensureStream(manager, {
             maxAge: Duration.toMillis(retention.maxAge),
             maxPerRoom: retention.maxPerRoom,
@@ -212,7 +229,7 @@ const wrongLastSequence = 10071
 const isOtherPredecessor = (error: NatsRequestError): boolean => jetStreamErrorCode(error.cause) === wrongLastSequence
 
 const lastSeqOf = (nats: JetStreamHandles, room: string) =>
-  Effect.map(NatsHistoryReader.getMessage(nats, { last_by_subj: subjectOf(room) }), (found) => found?.seq ?? 0)
+  Effect.map(getMessage(nats, { last_by_subj: subjectOf(room) }), (found) => found?.seq ?? 0)
 
 const publish = (
   { js }: JetStreamHandles,
@@ -257,16 +274,15 @@ const isComplete = Effect.fnUntraced(function* (
   after: number,
   maxPerRoom: number,
 ) {
-  const first = yield* NatsHistoryReader.getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
-  const { state } = yield* natsRequest(resource, () =>
-    nats.manager.streams.info(streamName, { subjects_filter: subjectOf(room) }),
-  )
+  const first = yield* getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
+  const { state } = yield* natsRequest(resource, () => nats.manager.streams.info(streamName))
   // A `seq` that the stream never assigned comes from an earlier stream.
   if (after > state.last_seq) return false
   if (first !== undefined && first.seq <= after) return true
   const previous = first?.header.get(previousHeader) ?? ""
   if (Number(previous) > 0 && Number(previous) <= after) return true
   // Retention by age and size deletes from the start of the stream, retention by number only from a full room.
-  const count = state.subjects?.[subjectOf(room)] ?? 0
-  return state.first_seq <= after + 1 && (count < maxPerRoom || (previous !== "" && Number(previous) === 0))
+  if (state.first_seq > after + 1) return false
+  if (previous !== "" && Number(previous) === 0) return true
+  return first === undefined || (yield* NatsHistoryReader.countFrom(nats, room, first.seq)) < maxPerRoom
 })

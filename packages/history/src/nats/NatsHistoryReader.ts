@@ -1,47 +1,14 @@
 /**
- * Reads a room's items through a temporary consumer. In a cluster the consumer may read from a replica that is slightly
- * behind: the last item is therefore read from the stream's leader.
+ * Reads the pages of a room. `NatsRangeReader` may read from a replica that is slightly behind: the last item is therefore
+ * read from the stream's leader.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import type * as DirectGet from "@armoricore/nats/DirectGet"
-import { natsRequest, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
-import { Effect, Exit } from "effect"
-import {
-  AckPolicy,
-  type ConsumerInfo,
-  DeliverPolicy,
-  type JetStreamClient,
-  type JetStreamManager,
-  type MsgRequest,
-  nanos,
-  type StoredMsg,
-} from "nats"
+import { natsRequest } from "@armoricore/nats/NatsErrors"
+import { Effect } from "effect"
 import type { HistoryItem } from "../History.ts"
-import { allSubjects, isMessageNotFound, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
-
-const resource = `stream ${streamName}`
-
-/** The server deletes the consumer if the reader disappears. */
-const inactiveThreshold = nanos(10_000)
-
-export interface JetStreamHandles {
-  readonly js: JetStreamClient
-  readonly manager: JetStreamManager
-}
-
-/** As stored by the leader. */
-export const getMessage = (
-  { manager }: JetStreamHandles,
-  query: DirectGet.Query,
-): Effect.Effect<StoredMsg | undefined, NatsRequestError> =>
-  Effect.tryPromise({
-    // The server accepts every direct-get query here; the client's type lacks this one.
-    try: () => manager.streams.getMessage(streamName, query as MsgRequest),
-    catch: (cause) => cause,
-  }).pipe(
-    Effect.catchIf(isMessageNotFound, () => Effect.succeed(undefined)),
-    Effect.mapError(errorFrom(resource)),
-  )
+import { getMessage, type JetStreamHandles, maxFetch, resource, toItem, withConsumer } from "./NatsHistoryRequests.ts"
+import { allSubjects, isIndexEntry, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import * as NatsRangeReader from "./NatsRangeReader.ts"
 
 export interface Page {
   readonly items: ReadonlyArray<HistoryItem>
@@ -52,14 +19,23 @@ export interface Page {
 export const readAfter = (nats: JetStreamHandles, room: string, { after, limit, maxBytes }: PageLimits & After) =>
   readConsistent(nats, room, (last) => {
     if (last <= after) return Effect.succeed(emptyPage)
-    return Effect.map(readForward(nats, room, after + 1, enough(limit, maxBytes)), ({ items, isWhole }) => {
-      if (isWhole && (items.at(-1)?.seq ?? 0) < last) return undefined
-      const count = countFitting(items, limit, maxBytes)
-      return { items: items.slice(0, count), more: items.length > count || !isWhole }
-    })
+    return Effect.map(
+      NatsRangeReader.read(nats, room, { from: after + 1, last, wanted: limit + 1 }, enough(limit, maxBytes)),
+      ({ isLagging, isWhole, items }) => {
+        if (isLagging) return undefined
+        const count = countFitting(items, limit, maxBytes)
+        return { items: items.slice(0, count), more: items.length > count || !isWhole }
+      },
+    )
   })
 
-/** The latest items before `before`, or the latest of the room. */
+/** A part of the room that has more items than this many times the wanted ones is not read to its end. */
+const tolerance = 3
+
+/**
+ * The latest items before `before`, or the latest of the room. JetStream reads only forward, so parts of the stream are read
+ * one before the other until they have enough items. The distances of the items of one part suggest the length of the next.
+ */
 export const readBefore = (
   nats: JetStreamHandles,
   room: string,
@@ -68,26 +44,39 @@ export const readBefore = (
 ) =>
   readConsistent(nats, room, (last) =>
     Effect.gen(function* () {
-      const end = Math.min(before ?? Number.POSITIVE_INFINITY, last + 1)
-      const from = yield* findStart(nats, room, { end, last, wanted: limit + 1 })
-      if (from === undefined) return emptyPage
-      const target = Math.min(end, last)
-      const { items } = yield* readForward(nats, room, from, (found) => (found.at(-1)?.seq ?? 0) >= target, headersOnly)
-      if ((items.at(-1)?.seq ?? 0) < target) return undefined
-      const latest = items.filter(({ seq }) => seq < end).reverse()
+      const first = yield* getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
+      const wanted = limit + 1
+      let found: ReadonlyArray<HistoryItem> = []
+      let to = Math.min(before ?? Number.POSITIVE_INFINITY, last + 1)
+      let length = wanted * 2
+      while (first !== undefined && found.length < wanted && to > first.seq) {
+        const from = Math.max(first.seq, to - length)
+        const missing = wanted - found.length
+        const tooMany = (items: ReadonlyArray<HistoryItem>) => items.length > missing * tolerance
+        const part = yield* NatsRangeReader.read(nats, room, { from, to, last, wanted: missing, headersOnly }, tooMany)
+        const { items } = part
+        if (part.isLagging) return undefined
+        if (part.isWhole) {
+          found = [...items, ...found]
+          to = from
+          length = items.length === 0 ? length * 4 : Math.ceil(Math.min(8, (missing * 1.5) / items.length) * length)
+        } else length = Math.max(1, (to - (items.at(-1)?.seq ?? from)) >> 1)
+      }
+      const latest = found.toReversed()
       const count = countFitting(latest, limit, maxBytes)
       return { items: latest.slice(0, count).reverse(), more: latest.length > count }
     }),
   )
 
 const searchPage = 500
-/** Clients choose the ids that are searched, so the search ends after so many pages. */
-const maxSearchPages = 20
 
-/** The `seq` of an item by its id, searched from the newest item on, over the latest 10,000. Bodies are not read. */
-export const findId = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, id: string) {
+/**
+ * The `seq` of an item by its id, searched from the newest item on. Bodies are not read. Clients choose the ids that are
+ * searched, so the search ends after `maxItems`.
+ */
+export const findId = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, id: string, maxItems: number) {
   let before: number | undefined
-  for (let pages = 0; pages < maxSearchPages; pages++) {
+  for (let items = 0; items < maxItems; items += searchPage) {
     const page: Page = yield* readBefore(nats, room, { before, limit: searchPage }, true)
     const found = page.items.find((item) => item.id === id)
     if (found !== undefined) return found.seq
@@ -99,10 +88,8 @@ export const findId = Effect.fnUntraced(function* (nats: JetStreamHandles, room:
 
 /** The item at a `seq`, as it was appended. */
 export const getItem = (nats: JetStreamHandles, room: string, seq: number) =>
-  Effect.map(getMessage(nats, { seq }), (found): HistoryItem | undefined =>
-    found === undefined || found.subject !== subjectOf(room)
-      ? undefined
-      : { seq, id: itemIdOf(found.header.get("Nats-Msg-Id")), body: found.data },
+  Effect.map(getMessage(nats, { seq }), (found) =>
+    found === undefined || found.subject !== subjectOf(room) ? undefined : toItem(found),
   )
 
 /** The items of all rooms whose body matches. Other bodies are read and dropped. */
@@ -116,7 +103,7 @@ export const readAll = (nats: JetStreamHandles, matches: (body: Uint8Array) => b
         const before = read
         const batch = Math.min(maxFetch, count - read)
         for await (const message of await consumer.fetch({ max_messages: batch, expires: 2_000 })) {
-          if (matches(message.data)) {
+          if (!isIndexEntry(message.subject) && matches(message.data)) {
             const id = itemIdOf(message.headers?.get("Nats-Msg-Id"))
             items.push({ seq: message.seq, id, body: message.data, subject: message.subject })
           }
@@ -184,95 +171,3 @@ const readConsistent = Effect.fnUntraced(function* <E>(
     message: `A replica of the ${resource} lags behind its leader; retry`,
   })
 })
-
-/** A range that has at most so many times the wanted items is read. */
-const tolerance = 3
-/** More probes than a bisection of the largest stream needs. */
-const maxProbes = 60
-
-/**
- * A `seq` from which on the room has at least `wanted` items before `end`, and few more; the room's first item if it has
- * fewer. JetStream reads only forward, but counts a subject's messages from any `seq` on. So the start is found by
- * interpolation, and by bisection where the items are distributed unevenly: the number of probes grows with the
- * logarithm of the stream's length.
- */
-const findStart = Effect.fnUntraced(function* (
-  nats: JetStreamHandles,
-  room: string,
-  { end, last, wanted }: { readonly end: number; readonly last: number; readonly wanted: number },
-) {
-  const first = yield* getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
-  if (first === undefined || first.seq >= end) return undefined
-  const behind = end > last ? 0 : yield* countFrom(nats, room, end)
-  const countBetween = (from: number) => Effect.map(countFrom(nats, room, from), (count) => Math.max(0, count - behind))
-  let low = { seq: first.seq, count: yield* countBetween(first.seq) }
-  let high = { seq: end, count: 0 }
-  for (let probes = 0; probes < maxProbes; probes++) {
-    if (low.count <= wanted * tolerance || high.seq - low.seq <= 1) break
-    const share = (wanted * 2 - high.count) / (low.count - high.count)
-    const distance = probes % 2 === 0 ? Math.ceil((high.seq - low.seq) * share) : (high.seq - low.seq) >> 1
-    const seq = Math.min(high.seq - 1, Math.max(low.seq + 1, high.seq - distance))
-    const count = yield* countBetween(seq)
-    if (count >= wanted) low = { seq, count }
-    else high = { seq, count }
-  }
-  return low.seq
-})
-
-const maxFetch = 128
-
-/** Items from `from` on, until `isEnough` or the last one. `isWhole`: the last one was read. */
-const readForward = (
-  nats: JetStreamHandles,
-  room: string,
-  from: number,
-  isEnough: (items: ReadonlyArray<HistoryItem>) => boolean,
-  headersOnly = false,
-) =>
-  withConsumer(nats, subjectOf(room), from, headersOnly, ({ name, num_pending: count }) =>
-    natsRequest(resource, async () => {
-      const items: Array<HistoryItem> = []
-      if (count === 0) return { items, isWhole: true }
-      const consumer = await nats.js.consumers.get(streamName, name)
-      while (items.length < count && !isEnough(items)) {
-        const batch = Math.min(maxFetch, count - items.length)
-        let received = 0
-        for await (const message of await consumer.fetch({ max_messages: batch, expires: 2_000 })) {
-          const id = itemIdOf(message.headers?.get("Nats-Msg-Id"))
-          items.push({ seq: message.seq, id, body: message.data })
-          if (++received === batch) break
-        }
-        // Removed or deleted since they were counted.
-        if (received === 0) return { items, isWhole: true }
-      }
-      return { items, isWhole: items.length >= count }
-    }),
-  )
-
-const withConsumer = <A, E>(
-  { manager }: JetStreamHandles,
-  subject: string,
-  from: number,
-  headersOnly: boolean,
-  use: (consumer: ConsumerInfo) => Effect.Effect<A, E>,
-) =>
-  Effect.acquireUseRelease(
-    natsRequest(resource, () =>
-      manager.consumers.add(streamName, {
-        filter_subject: subject,
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: Math.max(1, from),
-        ack_policy: AckPolicy.None,
-        inactive_threshold: inactiveThreshold,
-        mem_storage: true,
-        num_replicas: 1,
-        headers_only: headersOnly,
-      }),
-    ),
-    use,
-    ({ name }, exit) =>
-      // After an interrupted read the server deletes the consumer.
-      Exit.isSuccess(exit)
-        ? Effect.ignore(natsRequest(resource, () => manager.consumers.delete(streamName, name)))
-        : Effect.void,
-  )

@@ -1,6 +1,6 @@
 /** The stream of the history, and how an existing one is reconciled with the expected settings. Uses only features of NATS 2.9. */
 import { ConfigurationError } from "@armoricore/domain/Errors"
-import { decodeTopic, encodeTopic } from "@armoricore/domain/EncodedId"
+import { decodeTopic, encodeId, encodeTopic } from "@armoricore/domain/EncodedId"
 import * as StoreVersion from "@armoricore/domain/StoreVersion"
 import { jetStreamErrorCode, errorFrom, type NatsRequestError } from "@armoricore/nats/NatsErrors"
 import { missing, addStream, diff, get, immutable, reportDrift, type ManageMode } from "@armoricore/nats/NatsResource"
@@ -12,6 +12,11 @@ export const streamName = "ARMORICORE_HISTORY"
 const prefix = "armoricore-history."
 
 export const subjectOf = (room: string): string => `${prefix}${encodeTopic(room)}`
+
+/** The subject of the entry of an item in the index of ids (`NatsIdIndex`). */
+export const indexEntryOf = (room: string, id: string): string => `${subjectOf(room)}.id.${encodeId(id)}`
+
+export const isIndexEntry = (subject: string): boolean => subject.split(".").length === 4
 
 /** Undefined if the subject has only a hash of a name that is too long. */
 export const roomOf = (subject: string): string | undefined => decodeTopic(subject.slice(prefix.length))

@@ -1,19 +1,19 @@
 /**
  * The replaced bodies of items. A message of JetStream cannot change, so the body that replaced the one of item `seq` is the
- * last message of the subject `armoricore-history.<room>.<seq>`, in the same stream. It is stored after its item, so a page
- * without a replacement behind its first item needs one request; any other page one for each of its items.
+ * last message of the subject `armoricore-history.<room>.<seq>`, in the same stream. A page needs one request for each of its
+ * items, whose cost does not depend on the length of the stream.
  */
 import type { NatsRequestError } from "@armoricore/nats/NatsErrors"
 import { errorFrom, jetStreamErrorCode, streamRequest } from "@armoricore/nats/NatsErrors"
 import { Effect } from "effect"
 import { headers } from "nats"
 import type { HistoryItem } from "../History.ts"
-import { getMessage, type JetStreamHandles } from "./NatsHistoryReader.ts"
+import { getMessage, type JetStreamHandles } from "./NatsHistoryRequests.ts"
 import { isMessageNotFound, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 const resource = `stream ${streamName}`
 
-const maxConcurrent = 32
+const maxConcurrent = 64
 
 /** JetStream's error when another process replaced the body first. */
 const wrongLastSequence = 10071
@@ -36,10 +36,6 @@ export const apply = Effect.fnUntraced(function* (
   room: string,
   items: ReadonlyArray<HistoryItem>,
 ) {
-  const [first] = items
-  if (first === undefined) return items
-  const any = yield* getMessage(nats, { seq: first.seq, next_by_subj: `${subjectOf(room)}.*` })
-  if (any === undefined) return items
   return yield* Effect.forEach(items, (item) => Effect.map(current(nats, room, item), ({ item: found }) => found), {
     concurrency: maxConcurrent,
   })

@@ -180,7 +180,7 @@ describe("rooms with the policy `members`", () => {
 })
 
 describe("direct messages", () => {
-  it.live("only the two users may join, in the order of their ids, whatever characters these have", () =>
+  it.live("only the two users may join, in the order of their ids, with any characters in these", () =>
     Effect.gen(function* () {
       const server = yield* start()
       const topic = directTopic("urn:x:7", "ann")
