@@ -36,3 +36,15 @@ export const AudienceSend = Schema.Struct({
   updated_at: Schema.String,
 })
 export type AudienceSend = typeof AudienceSend.Type
+
+/** Members that were notified so far. */
+export const membersOf = ({ lanes }: AudienceSend): number => lanes.reduce((sum, { count }) => sum + count, 0)
+
+/** 100 only when the send is done. */
+export const percentOf = ({ lanes, status }: AudienceSend): number => {
+  const doneShards = lanes.reduce(
+    (sum, { shard }, lane) => sum + (Math.min(shard, audienceShards) - lane) / lanes.length,
+    0,
+  )
+  return status === "done" ? 100 : Math.floor((99 * doneShards) / audienceShards)
+}

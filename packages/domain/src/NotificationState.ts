@@ -67,6 +67,10 @@ export type Status = typeof Status.Type
 /** Orders states; see the module comment. */
 export const statusRank = (status: Status): number => deliveryStatuses.indexOf(status)
 
+/** The delivery is in progress. */
+export const isOpenStatus = (status: Status): status is "requested" | "sending" | "deferred" =>
+  status === "requested" || status === "sending" || status === "deferred"
+
 /** One delivery, under the key `{notification id}.{channel}.{32 hex digits of a MAC of the target}`. */
 export const DeliveryState = Schema.Struct({
   delivery_id: Schema.String,

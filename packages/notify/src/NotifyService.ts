@@ -7,6 +7,7 @@
  * - Each channel has its own work queue, so that a slow provider delays only its own deliveries.
  * - The handler of `settle` records deliveries that the worker loop gave up; that of `report` records webhook reports.
  */
+import { NotificationCommand, notificationCommandKind } from "@armoricore/domain/NotificationCommand"
 import { NotificationChannel, type NotificationState } from "@armoricore/domain/NotificationState"
 import type { EventOf, EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import * as Erasure from "@armoricore/worker/erasure/Erasure"
@@ -81,6 +82,7 @@ export const workSchemas: WorkSchemas.KindSchemas = {
   [WorkKinds.release]: Schedules.ReleaseRequest,
   [WorkKinds.workflowStep]: Workflows.StepRequest,
   [WorkKinds.audienceChunk]: AudienceSends.ChunkRequest,
+  [notificationCommandKind]: NotificationCommand,
   ...Object.fromEntries(
     NotificationChannel.literals.map((channel) => [WorkKinds.deliveries(channel), DeliveryRequest]),
   ),
@@ -284,12 +286,37 @@ export const layerNoDeps = Layer.effectDiscard(
       onFailure: () => [],
     })
 
+    /** True: what has this id was found and cancelled. */
+    const cancelSend = (id: string) =>
+      Effect.flatMap(workflows.cancel(id), (isRun) => (isRun ? Effect.succeed(true) : audienceSends.cancel(id)))
+
+    const commandHandler = onWork(notificationCommandKind, NotificationCommand, {
+      concurrency: 4,
+      handle: (command, { message }) =>
+        Effect.gen(function* () {
+          switch (command.action) {
+            case "cancel":
+              if (!(yield* cancelSend(command.id))) yield* schedules.cancelLater(command.id)
+              return []
+            case "retry_run":
+              if (!(yield* workflows.retry(command.run_id, message.id)))
+                yield* Effect.logWarning(`Nothing was retried: there is no failed run ${command.run_id}`)
+              return []
+            case "send": {
+              const event = yield* requestOf(command.request, message.id)
+              return yield* requestOrRun(event, message.body.byteLength)
+            }
+          }
+        }),
+      onFailure: () => [],
+    })
+
     const cancelHandler = on("notification.cancelled", {
       concurrency: 16,
       handle: (event) =>
         Effect.gen(function* () {
           const id = Schedules.idOf(event)
-          if ((yield* workflows.cancel(id)) || (yield* audienceSends.cancel(id))) return []
+          if (yield* cancelSend(id)) return []
           return yield* schedules.cancel(event)
         }),
       onFailure: () => [],
@@ -304,7 +331,13 @@ export const layerNoDeps = Layer.effectDiscard(
     const workflowHandler = onWork(WorkKinds.workflowStep, Workflows.StepRequest, {
       concurrency: 32,
       handle: workflows.handle,
-      onFailure: () => [],
+      onFailure: ({ position, run_id }, failure, at) => [
+        enqueue(WorkKinds.workflowStep, `${run_id}.${position}.failed.${at}`, {
+          run_id,
+          position,
+          failure,
+        } satisfies typeof Workflows.StepRequest.Type),
+      ],
     })
 
     const audienceHandler = onWork(WorkKinds.audienceChunk, AudienceSends.ChunkRequest, {
@@ -324,6 +357,7 @@ export const layerNoDeps = Layer.effectDiscard(
       reportHandler,
       reversalHandler,
       cancelHandler,
+      commandHandler,
       releaseHandler,
       workflowHandler,
       audienceHandler,
@@ -337,6 +371,19 @@ export const layerNoDeps = Layer.effectDiscard(
     yield* Effect.forkScoped(scheduled.run)
   }),
 )
+
+/** The request of an operator as an event. */
+const requestOf = (
+  payload: PayloadOf<"notification.requested">,
+  event_id: string,
+): Effect.Effect<EventOf<"notification.requested">> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    event_type: "notification.requested",
+    event_id,
+    timestamp: new Date(now).toISOString(),
+    source: "notify",
+    payload,
+  }))
 
 /** The only open delivery, if it is a push. */
 const lonePushOf = (state: NotificationState): PlannedDelivery.PlannedDelivery | undefined => {

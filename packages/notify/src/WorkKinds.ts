@@ -1,4 +1,5 @@
 /** The kinds of notify's internal work. Each has its own queue. */
+import { notificationCommandKind } from "@armoricore/domain/NotificationCommand"
 import { NotificationChannel } from "@armoricore/domain/NotificationState"
 import { enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import type { PlannedDelivery } from "./delivery/PlannedDelivery.ts"
@@ -37,6 +38,7 @@ export const all: ReadonlyArray<string> = [
   workflowStep,
   audienceChunk,
   reversal,
+  notificationCommandKind,
 ]
 
 /** The work message of one delivery; `prior_attempts` are the failed attempts before it. */

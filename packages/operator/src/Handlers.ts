@@ -6,6 +6,9 @@ import type { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { eventTypes, isEventType } from "@armoricore/domain/EventRegistry"
 import { SuppressionList } from "@armoricore/state/SuppressionList"
+import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserInbox } from "@armoricore/state/UserInbox"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import type { NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { Cancellation } from "@armoricore/worker/control/Cancellation"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
@@ -18,6 +21,7 @@ import * as DeadLetterHandlers from "./handlers/DeadLetterHandlers.ts"
 import { ActionRejected } from "./api/Errors.ts"
 import { mapErrors, clampLimit, toOperatorError } from "./handlers/Errors.ts"
 import * as LibraryHandlers from "./handlers/LibraryHandlers.ts"
+import * as NotificationHandlers from "./handlers/NotificationHandlers.ts"
 import * as SocketHandlers from "./handlers/SocketHandlers.ts"
 import * as CircuitHandlers from "./handlers/CircuitHandlers.ts"
 import * as SuppressionHandlers from "./handlers/SuppressionHandlers.ts"
@@ -43,6 +47,7 @@ const layerNoDeps = ({ version }: Options) =>
       const monitor = yield* Monitor
       const audit = yield* Audit
       const reviews = yield* Reviews
+      const notifications = yield* NotificationHandlers.make
       return OperatorApi.of({
         WhoAmI: () =>
           Effect.map(Caller, ({ expiresAt, userId }) => ({ user_id: userId, expires_at: expiresAt, version })),
@@ -50,7 +55,8 @@ const layerNoDeps = ({ version }: Options) =>
         WatchOverview: () => monitor.watch,
         ...(yield* JobHandlers.make),
         ...(yield* DeadLetterHandlers.make),
-        ...(yield* LibraryHandlers.make),
+        ...(yield* LibraryHandlers.make(notifications.runsOf)),
+        ...notifications.procedures,
         ...(yield* SocketHandlers.make),
         ...(yield* CircuitHandlers.make),
         ...(yield* SuppressionHandlers.make),
@@ -106,6 +112,9 @@ export const layer = (options: Options) =>
       Reviews.layer,
       DeadLetterIndex.layer.pipe(Layer.provideMerge(DeadLetters.layer)),
       SuppressionList.layer,
+      UserDevices.layer,
+      UserInbox.layer,
+      UserPreferences.layer,
       Cancellation.layer,
     ]),
   )

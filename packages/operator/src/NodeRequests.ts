@@ -9,6 +9,7 @@ import { type RunningConsumer, ConsumerRegistry } from "@armoricore/worker/contr
 import { CircuitRegistry } from "@armoricore/worker/control/CircuitRegistry"
 import { Clock, Effect, Layer, Metric, Schema } from "effect"
 import { NodeCircuit } from "./api/Circuit.ts"
+import { RenderedTemplate, TemplateRequest } from "./api/Notification.ts"
 import { type Counters, type JobDurations, type Queue, NodeStats } from "./api/Overview.ts"
 import * as LiveTail from "./LiveTail.ts"
 import { LogControl } from "./LogControl.ts"
@@ -38,6 +39,19 @@ export const resetCircuit: Procedure<string, boolean> = {
 }
 
 export const setLogLevel: Procedure<LogLevel, LogLevel> = { kind: "log-level", request: LogLevel, reply: LogLevel }
+
+/** Answered by processes with the notify service. */
+export const templateNames: Procedure<void, ReadonlyArray<string>> = {
+  kind: "template-names",
+  request: Schema.Void,
+  reply: Schema.Array(Schema.String),
+}
+
+export const previewTemplate: Procedure<TemplateRequest, RenderedTemplate> = {
+  kind: "template-preview",
+  request: TemplateRequest,
+  reply: RenderedTemplate,
+}
 
 const zeroSockets: SocketCounts = { sockets: 0, broadcasts: 0, deliveries: 0 }
 

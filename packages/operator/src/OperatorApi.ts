@@ -21,6 +21,15 @@ import { OperatorError, AccessDenied } from "./api/Errors.ts"
 import { Job, JobFilter, JobTarget } from "./api/Job.ts"
 import { MediaDetail, UserDetail } from "./api/Library.ts"
 import { LiveFilter, LiveLine } from "./api/LiveLine.ts"
+import {
+  AudienceSendInfo,
+  RenderedTemplate,
+  TemplateRequest,
+  TestNotification,
+  WorkflowRunDetail,
+  WorkflowRunFilter,
+  WorkflowRuns,
+} from "./api/Notification.ts"
 import { Overview } from "./api/Overview.ts"
 import { BulkDecided, BulkDecision, Review, ReviewFilter } from "./api/Review.ts"
 import { Suppression, SuppressionFilter, SuppressionSubject } from "./api/Suppression.ts"
@@ -47,6 +56,7 @@ export type LogLevel = typeof LogLevel.Type
 
 const error = OperatorError
 const reason = Schema.String.check(Schema.isMaxLength(200))
+const runRef = { run_id: Schema.String }
 const deadLetterRef = { id: Schema.String }
 
 export class OperatorApi extends RpcGroup.make(
@@ -89,6 +99,24 @@ export class OperatorApi extends RpcGroup.make(
   Rpc.make("GetMedia", { payload: { media_id: Id }, success: MediaDetail, error }),
   /** Sockets, media, notifications and events. A user without any of them is not an error. */
   Rpc.make("GetUser", { payload: { user_id: UserId }, success: UserDetail, error }),
+
+  /** Newest first. Reads at most 2,000 runs of each workflow to find those with the status. */
+  Rpc.make("ListWorkflowRuns", { payload: WorkflowRunFilter, success: WorkflowRuns, error }),
+  Rpc.make("GetWorkflowRun", { payload: runRef, success: WorkflowRunDetail, error }),
+  /** Continues a failed run with the step that failed. */
+  Rpc.make("RetryWorkflowRun", { payload: runRef, error }).annotate(Audited, true),
+  /** Ends what was not sent yet of a notification, a workflow run or an audience send. */
+  Rpc.make("CancelNotification", { payload: { id: Schema.String }, error }).annotate(Audited, true),
+  /** Newest first. */
+  Rpc.make("ListAudienceSends", { success: Schema.Array(AudienceSendInfo), error }),
+  Rpc.make("ListTemplates", { success: Schema.Array(Schema.String), error }),
+  Rpc.make("PreviewTemplate", { payload: TemplateRequest, success: RenderedTemplate, error }),
+  /** Sends a notification now, as if a backend had published its request. */
+  Rpc.make("AddTestNotification", {
+    payload: TestNotification,
+    success: Schema.Struct({ notification_id: Schema.String }),
+    error,
+  }).annotate(Audited, true),
 
   Rpc.make("ListRooms", { payload: RoomFilter, success: Rooms, error }),
   Rpc.make("ListSockets", { payload: SocketFilter, success: Sockets, error }),

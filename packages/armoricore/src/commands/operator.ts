@@ -3,13 +3,14 @@ import { eventTypes } from "@armoricore/domain/EventRegistry"
 import { type LiveLine, LiveSource } from "@armoricore/operator/api/LiveLine"
 import { JobKind, JobStatus } from "@armoricore/operator/api/Job"
 import { LogLevel } from "@armoricore/operator/OperatorApi"
-import { OperatorClient } from "@armoricore/operator/OperatorClient"
+import type { OperatorClient } from "@armoricore/operator/OperatorClient"
 import { Console, Effect, Option, Path, type Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { Contexts } from "../app/Contexts.ts"
 import { jsonFlag, limitFlag, printItems, printRow, withShownDefault } from "./output.ts"
-import { type OperatorApiTarget, operatorApiFlags, usageFailure, withOperatorApi } from "./support.ts"
-import { withSettings } from "./with-settings.ts"
+import { operatorCommand } from "./operator-command.ts"
+import * as Notifications from "./operator-notifications.ts"
+import { usageFailure } from "./support.ts"
 
 const mediaId = Argument.String("media_id")
 const userId = Argument.String("user_id")
@@ -20,22 +21,6 @@ const reason = Flag.String("reason").pipe(
 )
 const limit = limitFlag
 const json = jsonFlag
-
-/** A command that calls the operator API. */
-const operatorCommand = <const Name extends string, const Config extends Command.Command.Config, E, R>(
-  commandName: Name,
-  config: Config,
-  description: string,
-  work: (api: OperatorClient["Service"], given: Command.Command.Config.Infer<Config>) => Effect.Effect<unknown, E, R>,
-) =>
-  Command.make(commandName, { ...operatorApiFlags, ...config }, (given) => {
-    // TypeScript cannot infer that the config above consists of these two parts.
-    const all = given as OperatorApiTarget & Command.Command.Config.Infer<Config>
-    return Effect.flatMap(OperatorClient, (api) => work(api, all)).pipe(
-      (call) => withOperatorApi(call, all),
-      withSettings,
-    )
-  }).pipe(Command.withDescription(description))
 
 const overview = operatorCommand(
   "overview",
@@ -385,6 +370,7 @@ export const operator = Command.make("operator").pipe(
     circuits,
     pause,
     resume,
+    ...Notifications.commands,
     reviews,
     approve,
     remove,

@@ -18,7 +18,7 @@ import { deliveryStates, inboxMessages, notificationStates, suppressions } from 
 import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
 import { resumableUploads } from "@armoricore/state/ResumableUploads"
 import { userInboxes } from "@armoricore/state/UserInbox"
-import { workflowRuns } from "@armoricore/notify/workflow/WorkflowRun"
+import { runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
 import { userDevices } from "@armoricore/state/UserDevices"
 import { userPreferences } from "@armoricore/state/UserPreferences"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
@@ -56,6 +56,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       inboxMessages.bucket,
       scheduledMessages.bucket,
       workflowRuns.bucket,
+      runListings.bucket,
       audienceSends.bucket,
     ],
     reads: [userDevices.bucket, userPreferences.bucket, userInboxes.bucket, audienceMembers.bucket],
@@ -84,6 +85,9 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       notificationStates.bucket,
       deliveryStates.bucket,
       inboxMessages.bucket,
+      workflowRuns.bucket,
+      runListings.bucket,
+      audienceSends.bucket,
       ...channelBuckets.reads,
     ],
   },

@@ -21,7 +21,10 @@ import { WorkflowRegistry } from "@armoricore/notify/workflow/Workflows"
 import * as Templates from "@armoricore/notify/request/Templates"
 import * as UnsubscribeLinks from "@armoricore/notify/unsubscribe/UnsubscribeLinks"
 import * as UnsubscribeKey from "@armoricore/notify/unsubscribe/UnsubscribeKey"
-import { Effect, Layer, Redacted } from "effect"
+import { NodeRequests } from "@armoricore/operator"
+import { PermanentError } from "@armoricore/domain/Errors"
+import { NodeRpc } from "@armoricore/worker/control/NodeRpc"
+import { Effect, Layer, Redacted, Schema } from "effect"
 import { createHmac } from "node:crypto"
 import { emailProviders, pushProviders } from "../settings/Providers.ts"
 import { readSettingFile, Settings } from "../settings/Settings.ts"
@@ -143,13 +146,37 @@ const templates = Layer.unwrap(
   }),
 )
 
+/** Answers operators who preview a template. */
+const templatePreview = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const nodeRpc = yield* NodeRpc
+    const { names, render } = yield* Templates.Templates
+    yield* nodeRpc.respond(NodeRequests.templateNames, () => Effect.succeed(names))
+    yield* nodeRpc.respond(NodeRequests.previewTemplate, ({ context, locale, template }) =>
+      Effect.flatMap(
+        Effect.mapError(
+          decodeContext(context),
+          () => new PermanentError({ code: "invalid", message: "the context is not a JSON object" }),
+        ),
+        (fields) =>
+          Effect.map(render(template, fields, locale), ({ html, text, title }) => ({
+            title,
+            text,
+            ...(html === undefined ? {} : { html }),
+          })),
+      ),
+    )
+  }),
+)
+const decodeContext = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)))
+
 /** The notify worker. */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const settings = yield* Settings
     yield* logMissingProviders(settings)
     const buckets = [settings.OBJECT_STORAGE_BUCKET, ...(settings.MEDIA_SOURCE_BUCKETS ?? [])]
-    return NotifyService.layer.pipe(
+    return Layer.merge(NotifyService.layer, templatePreview).pipe(
       Layer.provide(yield* providerLayers(settings)),
       Layer.provide([
         ProviderRegistry.layer(settings.MAIL_PROVIDERS ?? emailProviders.map(({ name }) => name)),

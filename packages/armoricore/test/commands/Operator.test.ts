@@ -44,6 +44,10 @@ it.live(
       assert.deepStrictEqual([cancel.code, cancel.stdout], [1, ""])
       assert.include(cancel.stderr, "media nothing does not exist")
 
+      assert.strictEqual((yield* run("operator", "runs", "--json")).stdout, "")
+      const missing = yield* run("operator", "run", "r9")
+      assert.include(missing.stderr, "workflow run r9 does not exist")
+
       // A context names the URL and a token; lists print one JSON object per line.
       const config = { XDG_CONFIG_HOME: away.ARMORICORE_DATA_DIR }
       const tokenFile = join(away.ARMORICORE_DATA_DIR, "token")

@@ -2,7 +2,7 @@
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Page } from "playwright-core"
 import * as UploadClient from "@armoricore/demo/UploadClient"
@@ -32,7 +32,27 @@ const views = [
   "audit",
   "media",
   "users",
+  "notifications",
 ] as const
+
+/** A workflow that waits after its first step, and a template. */
+const notifyFiles = (folder: string) => {
+  const [workflows, templates] = [join(folder, "workflows"), join(folder, "templates")]
+  for (const path of [workflows, templates]) mkdirSync(path)
+  writeFileSync(
+    join(workflows, "comment.yaml"),
+    "name: comment\nsteps: [{type: in_app}, {type: delay, for: 1h}, {type: email, template: welcome}]",
+  )
+  writeFileSync(
+    join(templates, "welcome.json"),
+    JSON.stringify({
+      title: "Welcome, {{ name }}",
+      text: "Good to have you, {{ name }}.",
+      html: '<h1 style="color: rgb(11, 99, 112)">Welcome, {{ name }}</h1><p>Good to have you.</p>',
+    }),
+  )
+  return { NOTIFY_WORKFLOWS: workflows, NOTIFY_TEMPLATES: templates }
+}
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 const notification = {
@@ -73,6 +93,7 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
           JWT_SECRET: "a secret of this test, long enough for it",
           FFMPEG_PATH: held.script,
           MODERATION_REVIEW_WORDS: "kraken",
+          ...notifyFiles(yield* ProgramProcess.temporaryDirectory),
         }
         const { url } = yield* ProgramFixture.start(env)
         const operator = yield* ProgramFixture.tokenFor(env, "--user", "ida", "--role", "operator")
@@ -105,6 +126,29 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
           EVENT_SOURCES: '{"shop":["notification.requested"]}',
         })
         assert.strictEqual(sent.code, 0, sent.stderr)
+
+        const publisher = yield* ProgramFixture.tokenFor(env, "--user", "shop", "--role", "publisher")
+        const call = (method: string, path: string, body: object) =>
+          request(`${url}${path}`, {
+            method,
+            headers: { authorization: `Bearer ${publisher}`, "content-type": "application/json" },
+            body: JSON.stringify(body),
+          })
+        const requestNotification = (payload: object) => {
+          const now = { event_id: crypto.randomUUID(), timestamp: new Date().toISOString(), source: "php-backend" }
+          return call("POST", "/v1/events", { event_type: "notification.requested", ...now, payload })
+        }
+        yield* call("PUT", "/v1/users/ada/devices/phone", { platform: "android", token: "token-of-ada", locale: "fr" })
+        yield* call("PUT", "/v1/users/ada/preferences", { categories: { news: { email: false } }, locale: "fr" })
+        yield* call("POST", "/v1/audiences/fans/members", { add: ["ada", "bob"] })
+        yield* requestNotification({ user_id: "ada", workflow: "comment", title: "New comment" })
+        yield* requestNotification({
+          user_id: "shop",
+          audience: "fans",
+          notification_type: "in_app",
+          title: "Concert",
+          body: "Tonight",
+        })
 
         const guests = yield* Effect.forEach(["ada", "bob", "cem"], (user) =>
           Effect.flatMap(ProgramFixture.tokenFor(env, "--user", user), (token) =>
@@ -162,6 +206,36 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
           await light.waitForSelector(`section[aria-label='Media'] >> text=${done}`)
         })
 
+        // Notifications: what a user receives, a run and its steps, a send, a preview.
+        yield* Effect.promise(async () => {
+          await light.waitForSelector("section[aria-label='Devices'] >> text=android")
+          await light.waitForSelector("section[aria-label='Preferences'] >> text=email off")
+          await light.waitForSelector("section[aria-label^='Inbox'] >> text=Concert")
+          await light.click("section[aria-label='Workflow runs'] >> text=comment")
+          await light.waitForSelector(".steps >> text=delay 1 h")
+          await light.waitForSelector(".steps .delivery-row >> text=in_app")
+          await look(light, "light-run")
+          assert.deepStrictEqual(await faultsOf(light), [], "a run")
+          await light.click("button >> text=Audiences")
+          await light.waitForSelector(".review >> text=2 members")
+          await light.waitForSelector("progress[value='100']")
+          await look(light, "light-audiences")
+          assert.deepStrictEqual(await faultsOf(light), [], "audiences")
+          await light.click("button >> text=Templates")
+          await light.click("button >> text=Preview")
+          await light.waitForSelector(".notice.bad >> text=context.name is missing")
+          await light.fill("textarea", '{"name": "Ada"}')
+          await light.click("button >> text=Preview")
+          await light.frameLocator("iframe").locator("h1", { hasText: "Welcome, Ada" }).waitFor()
+          await look(light, "light-templates")
+          assert.deepStrictEqual(await faultsOf(light), [], "templates")
+          await light.fill("text=Send a test to", "ida@example.com")
+          await light.click("button >> text=Send a test")
+          await light.waitForSelector("text=A test is on its way to ida@example.com")
+        })
+        const mailbox = request(`${url}/v1/inbox`, { headers: { authorization: `Bearer ${operator}` } })
+        yield* retryUntil(mailbox, ({ json }) => JSON.stringify(json).includes("Welcome, Ada"))
+
         // Generates activity for the charts.
         if (pictures !== undefined) {
           // Slowly and by different users, so that moderation sees no flood.
@@ -180,6 +254,10 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
                 if (view === "rooms") await page.click(".room")
                 if (view === "media") await page.click(".film >> nth=-1")
                 if (view === "users") await show(page, "users?id=ada")
+                if (view === "notifications") {
+                  await page.click("text=Steps")
+                  await page.waitForSelector(".steps")
+                }
                 await page.waitForTimeout(600)
                 await look(page, `${name}-${view}`)
               }

@@ -9,7 +9,7 @@
  */
 import { ephemeral, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
-import { type AudienceSend, audienceShards } from "@armoricore/domain/Audience"
+import { type AudienceSend, audienceShards, membersOf, percentOf } from "@armoricore/domain/Audience"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
@@ -130,18 +130,14 @@ export const make = (
     })
 
     const announce = Effect.fnUntraced(function* (send: AudienceSend) {
-      const done = send.lanes.reduce(
-        (sum, { shard }, lane) => sum + (Math.min(shard, audienceShards) - lane) / laneCount,
-        0,
-      )
       const progress = emit(
         "notification.progress",
         {
           notification_id: send.send_id,
           audience: send.audience,
           status: send.status,
-          members: send.lanes.reduce((sum, { count }) => sum + count, 0),
-          percent: send.status === "done" ? 100 : Math.floor((99 * done) / audienceShards),
+          members: membersOf(send),
+          percent: percentOf(send),
         },
         crypto.randomUUID(),
       )

@@ -12,6 +12,7 @@
  * The failure of one target never affects another: each has its own state and attempts.
  */
 import type { Conflict } from "@armoricore/domain/Errors"
+import { isOpenStatus } from "@armoricore/domain/NotificationState"
 import type { HandlerError } from "@armoricore/worker/Handler"
 import type { ResultMessage } from "@armoricore/worker/ResultMessage"
 import { retryDelay, retryPolicyOf } from "@armoricore/worker/RetryPolicy"
@@ -164,7 +165,7 @@ const make = Effect.gen(function* () {
       if (delivery === undefined) return []
       const current = yield* records.get(delivery.planned.delivery_id)
       const status = current?.value.status
-      if (status !== undefined && !PlannedDelivery.isOpen(status)) {
+      if (status !== undefined && !isOpenStatus(status)) {
         return current === undefined ? [] : yield* recordResult(delivery, current.value)
       }
       const change = { reason: failure.code, message: failure.message, retryable: true }

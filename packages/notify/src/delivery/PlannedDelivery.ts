@@ -1,14 +1,14 @@
 /** A delivery with all the data that it needs, and its form for a provider and for events. */
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
-import type {
-  NotificationChannel,
-  DeliveryState,
-  EmailContent,
-  LocalizedContent,
-  PushContent,
-  Status,
-  NotificationState,
-  DeliveryEntry,
+import {
+  isOpenStatus,
+  type NotificationChannel,
+  type DeliveryState,
+  type EmailContent,
+  type LocalizedContent,
+  type PushContent,
+  type NotificationState,
+  type DeliveryEntry,
 } from "@armoricore/domain/NotificationState"
 import { withPreheader } from "../request/EmailOptions.ts"
 import { fromText } from "../request/Html.ts"
@@ -111,17 +111,11 @@ export type FinalState = Pick<
   "status" | "provider" | "provider_id" | "reason" | "target_invalid" | "invalid_since" | "reopened_by"
 >
 
-type OpenStatus = "requested" | "sending" | "deferred"
-
-/** The delivery is in progress. */
-export const isOpen = (status: Status): status is OpenStatus =>
-  status === "requested" || status === "sending" || status === "deferred"
-
 export const summaryOf = (channel: NotificationChannel, final: FinalState): DeliverySummary => ({
   channel,
   provider: final.provider ?? "none",
   // A state that is not final does not occur here; the type cannot express that.
-  status: isOpen(final.status) ? "failed" : final.status,
+  status: isOpenStatus(final.status) ? "failed" : final.status,
   ...(final.provider_id === undefined ? {} : { provider_id: final.provider_id }),
   ...(final.reason === undefined ? {} : { reason: final.reason }),
 })

@@ -5,11 +5,11 @@ import type { NotificationState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import { aliasKeyOf, deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
 import { KeyValue } from "@armoricore/state/KeyValue"
+import { listingKeys, runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
 import { makeForgetEvidence } from "@armoricore/state/SuppressionList"
 import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { Effect, Option } from "effect"
-import { workflowRuns } from "../workflow/WorkflowRun.ts"
 
 export const makeStores = Effect.gen(function* () {
   const notifications = yield* Collection.make(notificationStates)
@@ -101,6 +101,8 @@ export const makeStores = Effect.gen(function* () {
           if (run?.value.user_id !== userId) continue
           if (run.value.digest_key !== undefined)
             yield* Collection.retryConflicts(state.remove(workflowRuns.bucket, run.value.digest_key))
+          for (const listing of listingKeys(run.value))
+            yield* Collection.retryConflicts(state.remove(runListings.bucket, listing))
           yield* Collection.retryConflicts(runs.remove(key))
           removed++
         }

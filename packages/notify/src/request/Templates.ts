@@ -68,6 +68,7 @@ export const make = <S extends Schema.ConstraintDecoder<unknown>>(
 export class Templates extends Context.Service<
   Templates,
   {
+    readonly names: ReadonlyArray<string>
     /** `PermanentError` codes `unknown_template`, `template_context`. */
     readonly render: (name: string, context: unknown, locale?: string) => Effect.Effect<Rendered, PermanentError>
   }
@@ -76,6 +77,7 @@ export class Templates extends Context.Service<
     Layer.sync(Templates, () => {
       const known = new Map(templates.map((template) => [template.name, template]))
       return {
+        names: [...known.keys()],
         render: (name, context, locale) => {
           const template = known.get(name)
           return template === undefined

@@ -1,5 +1,6 @@
 /** What a `when` step asks: the outcome of an earlier step, the preferences of the user, or a field of the request. */
 import { encodeId } from "@armoricore/domain/EncodedId"
+import type { Condition, RunContent, WorkflowRun } from "@armoricore/domain/WorkflowRun"
 import { isAllowed } from "@armoricore/domain/Preferences"
 import * as Collection from "@armoricore/state/Collection"
 import type { StateError } from "@armoricore/state/KeyValue"
@@ -7,8 +8,6 @@ import { userInboxes } from "@armoricore/state/UserInbox"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { Effect, Equal, Option, type Schema } from "effect"
 import { Notifications } from "../request/Notifications.ts"
-import type { Condition } from "./Workflow.ts"
-import type { RunContent, WorkflowRun } from "./WorkflowRun.ts"
 
 /** A dotted path in `context`, else in `data`. */
 export const valueAt = ({ context, data }: Pick<RunContent, "context" | "data">, path: string): unknown =>

@@ -3,11 +3,12 @@
  * waits until the window ends and takes all items; the other runs end.
  */
 import { sha256 } from "@armoricore/domain/DeterministicId"
+import type { Digest, DigestItem, WorkflowRun } from "@armoricore/domain/WorkflowRun"
 import * as Collection from "@armoricore/state/Collection"
+import { digests } from "@armoricore/state/WorkflowRuns"
 import { Effect, Option } from "effect"
 import * as DeliveryAttempts from "../delivery/DeliveryAttempts.ts"
 import { valueAt } from "./Conditions.ts"
-import { type Digest, type DigestItem, digests, type WorkflowRun } from "./WorkflowRun.ts"
 
 /** `key`: the path of a field in `context` or `data`. */
 export const keyOf = (run: WorkflowRun, key: string | undefined): string => {

@@ -1,10 +1,9 @@
 /** The request of one step of a workflow: what a backend would publish for it. */
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
+import type { SendInstruction, WorkflowRun } from "@armoricore/domain/WorkflowRun"
 import { Clock, Effect } from "effect"
 import { targetOf, typeOf } from "../request/Target.ts"
-import type { SendInstruction } from "./Workflow.ts"
-import type { WorkflowRun } from "./WorkflowRun.ts"
 
 /** The id derives from the run and the position, so a repetition is the same notification. */
 export const childRequest = (

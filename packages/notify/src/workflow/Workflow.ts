@@ -3,12 +3,8 @@
  * into a list of instructions; a run stores the list, so that a changed file affects only later runs.
  */
 import { NotificationType } from "@armoricore/domain/events/notification"
-import { PreferenceChannel } from "@armoricore/domain/Preferences"
+import { Condition, type Instruction, outcomes, StepName } from "@armoricore/domain/WorkflowRun"
 import { Effect, Result, Schema } from "effect"
-
-const Name = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9_-]{1,64}$/u, { expected: "a name of 1 to 64 characters of A-Z a-z 0-9 _ -" }),
-)
 
 const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const maxWaitMillis = 90 * 86_400_000
@@ -26,45 +22,16 @@ const Wait = Schema.String.check(
   }),
 )
 
-export type Condition =
-  | { readonly unread: string }
-  | { readonly read: string }
-  | { readonly sent: string }
-  | { readonly delivered: string }
-  | { readonly preference: PreferenceChannel }
-  | { readonly payload: string; readonly equals?: Schema.Json; readonly exists?: boolean }
-  | { readonly not: Condition }
-  | { readonly all: ReadonlyArray<Condition> }
-  | { readonly any: ReadonlyArray<Condition> }
-
-export const Condition: Schema.Codec<Condition> = Schema.Union([
-  Schema.Struct({ unread: Name }),
-  Schema.Struct({ read: Name }),
-  Schema.Struct({ sent: Name }),
-  Schema.Struct({ delivered: Name }),
-  Schema.Struct({ preference: PreferenceChannel }),
-  Schema.Struct({
-    payload: Schema.NonEmptyString,
-    equals: Schema.optionalKey(Schema.Json),
-    exists: Schema.optionalKey(Schema.Boolean),
-  }),
-  Schema.Struct({ not: Schema.suspend((): Schema.Codec<Condition> => Condition) }),
-  Schema.Struct({ all: Schema.Array(Schema.suspend((): Schema.Codec<Condition> => Condition)) }),
-  Schema.Struct({ any: Schema.Array(Schema.suspend((): Schema.Codec<Condition> => Condition)) }),
-])
-
 const Send = Schema.Struct({
   type: NotificationType,
   /** For conditions; default: the type. */
-  name: Schema.optionalKey(Name),
+  name: Schema.optionalKey(StepName),
   /** Default: those of the request. */
   title: Schema.optionalKey(Schema.String),
   body: Schema.optionalKey(Schema.String),
   template: Schema.optionalKey(Schema.NonEmptyString),
 })
 type Send = typeof Send.Type
-
-const outcomes = ["sent", "delivered", "read"] as const
 
 export type Step =
   | Send
@@ -102,7 +69,7 @@ export const Step: Schema.Codec<Step> = Schema.Union([
 ])
 
 export const Workflow = Schema.Struct({
-  name: Name,
+  name: StepName,
   category: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))),
   /** Its category ignores preferences and quiet hours. */
   critical: Schema.optionalKey(Schema.Boolean),
@@ -115,31 +82,6 @@ export const Workflow = Schema.Struct({
   ),
 )
 export type Workflow = typeof Workflow.Type
-
-export const Instruction = Schema.Union([
-  Schema.Struct({
-    op: Schema.Literal("send"),
-    name: Schema.String,
-    type: NotificationType,
-    title: Schema.optionalKey(Schema.String),
-    body: Schema.optionalKey(Schema.String),
-    template: Schema.optionalKey(Schema.String),
-  }),
-  Schema.Struct({ op: Schema.Literal("delay"), millis: Schema.Finite }),
-  Schema.Struct({ op: Schema.Literal("digest"), millis: Schema.Finite, key: Schema.optionalKey(Schema.String) }),
-  Schema.Struct({ op: Schema.Literal("jump_unless"), condition: Condition, to: Schema.Int }),
-  Schema.Struct({ op: Schema.Literal("jump"), to: Schema.Int }),
-  /** Jumps once the step has the outcome; continues after `millis`. */
-  Schema.Struct({
-    op: Schema.Literal("await"),
-    name: Schema.String,
-    outcome: Schema.Literals(outcomes),
-    millis: Schema.Finite,
-    to: Schema.Int,
-  }),
-])
-export type Instruction = typeof Instruction.Type
-export type SendInstruction = Extract<Instruction, { readonly op: "send" }>
 
 /** The failure says which name is wrong, as a clause that follows the file's name. */
 export const compile = (workflow: Workflow): Effect.Effect<ReadonlyArray<Instruction>, string> =>

@@ -1,8 +1,9 @@
 /** Workflows in files: every `.json`, `.yaml` and `.yml` file of the folder is one. All are validated at start. */
 import { describeSchemaError } from "@armoricore/domain/SchemaErrors"
+import type { Instruction } from "@armoricore/domain/WorkflowRun"
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { Effect, FileSystem, Path, Schema } from "effect"
-import { compile, type Instruction, Workflow } from "./Workflow.ts"
+import { compile, Workflow } from "./Workflow.ts"
 
 export interface CompiledWorkflow extends Omit<Workflow, "steps"> {
   readonly instructions: ReadonlyArray<Instruction>

@@ -12,9 +12,12 @@ import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
+import { Failure } from "@armoricore/domain/events/failure"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
 import * as Timestamp from "@armoricore/domain/Timestamp"
+import type { Instruction, SendInstruction, WorkflowRun } from "@armoricore/domain/WorkflowRun"
 import * as Collection from "@armoricore/state/Collection"
+import { listingKeys, runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
 import type { HandlerError } from "@armoricore/worker/Handler"
 import { emit, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
@@ -25,9 +28,7 @@ import * as WorkKinds from "../WorkKinds.ts"
 import * as Conditions from "./Conditions.ts"
 import * as Digests from "./Digests.ts"
 import { childRequest } from "./StepRequest.ts"
-import type { Instruction, SendInstruction } from "./Workflow.ts"
 import type { CompiledWorkflow } from "./WorkflowFiles.ts"
-import { type WorkflowRun, workflowRuns } from "./WorkflowRun.ts"
 
 /** The workflows of `NOTIFY_WORKFLOWS`. */
 export const WorkflowRegistry = Context.Reference<ReadonlyMap<string, CompiledWorkflow>>(
@@ -35,7 +36,12 @@ export const WorkflowRegistry = Context.Reference<ReadonlyMap<string, CompiledWo
   { defaultValue: () => new Map() },
 )
 
-export const StepRequest = Schema.Struct({ run_id: Schema.String, position: Schema.Int })
+export const StepRequest = Schema.Struct({
+  run_id: Schema.String,
+  position: Schema.Int,
+  /** All attempts failed: the run waits for an operator. */
+  failure: Schema.optionalKey(Failure),
+})
 
 type Requested = EventOf<"notification.requested">
 type Results = ReadonlyArray<ResultMessage>
@@ -55,6 +61,7 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
     const bus = yield* EventBus
     const registry = yield* WorkflowRegistry
     const runs = yield* Collection.make(workflowRuns)
+    const listings = yield* Collection.make(runListings)
     const notifications = yield* Notifications
     const badges = yield* UnreadBadge
     const scheduled = yield* ScheduledWork.make("notify")
@@ -84,7 +91,7 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
         runs.modifyOrRetry(run.run_id, (found) =>
           Effect.sync((): Collection.Decision<WorkflowRun, WorkflowRun> => {
             const current = Option.getOrUndefined(found)?.value
-            if (current === undefined || current.status !== "running" || current.position !== run.position)
+            if (current === undefined || !isOpen(current) || current.position !== run.position)
               return [current ?? run, Option.none()]
             const next = { ...current, ...fields, updated_at: new Date(now).toISOString() }
             return [next, Option.some(next)]
@@ -199,13 +206,34 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       }
     })
 
+    /** A failed run that is handled again runs again. */
+    const reopened = Effect.fnUntraced(function* (run: WorkflowRun) {
+      if (run.status !== "failed") return run
+      const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+      return yield* runs.modifyOrRetry(run.run_id, (found) =>
+        Effect.sync((): Collection.Decision<WorkflowRun, WorkflowRun> => {
+          const stored = Option.getOrUndefined(found)?.value
+          if (stored === undefined || stored.status !== "failed") return [stored ?? run, Option.none()]
+          const { error: _error, ...rest } = stored
+          const next: WorkflowRun = { ...rest, status: "running", updated_at: now }
+          return [next, Option.some(next)]
+        }),
+      )
+    })
+
     const handle = Effect.fnUntraced(function* ({
+      failure,
       position,
       run_id,
     }: typeof StepRequest.Type): Effect.fn.Return<Results, HandlerError> {
-      const run = Option.getOrUndefined(yield* runs.get(run_id))?.value
-      const instruction = run?.instructions[position]
-      if (run === undefined || instruction === undefined || position > run.position) return []
+      const found = Option.getOrUndefined(yield* runs.get(run_id))?.value
+      const instruction = found?.instructions[position]
+      if (found === undefined || instruction === undefined || position > found.position) return []
+      if (failure !== undefined) {
+        if (position === found.position) yield* change(found, { status: "failed", error: failure })
+        return []
+      }
+      const run = position === found.position ? yield* reopened(found) : found
       if (position === run.position && run.status === "running") return yield* carryOut(run, instruction)
       // The worker before moved the run and stopped: what it did not finish is done again, under the same ids.
       if (instruction.op === "digest" && run.digest_key !== undefined) yield* digests.remove(run, run.digest_key)
@@ -219,6 +247,8 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       const run_id = notificationIdOf(event)
       const workflow = registry.get(payload.workflow ?? "")
       const at = new Date(yield* Clock.currentTimeMillis).toISOString()
+      // A repetition lists the run under the same keys.
+      const started_at = new Date(Timestamp.toMillis(event.timestamp)).toISOString()
       if (workflow === undefined) {
         const known = registry.size === 0 ? "NOTIFY_WORKFLOWS names no folder" : [...registry.keys()].join(", ")
         return [
@@ -257,9 +287,10 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
         position: 0,
         status: "running",
         sent: {},
-        started_at: at,
+        started_at,
         updated_at: at,
       }
+      yield* Effect.forEach(listingKeys(run), (key) => listings.put(key, { run_id }), { discard: true })
       const stored = yield* runs.modifyOrRetry(run_id, (found) =>
         Effect.succeed<Collection.Decision<WorkflowRun, WorkflowRun>>(
           Option.match(found, {
@@ -275,6 +306,19 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       return []
     })
 
+    /** Handles the instruction at which a failed run stopped again. False: there is no such failed run. */
+    const retry = Effect.fnUntraced(function* (id: string, cause: string): Effect.fn.Return<boolean, HandlerError> {
+      const run = Option.getOrUndefined(yield* runs.get(id))?.value
+      if (run === undefined || run.status !== "failed") return false
+      // An id of its own: the message of the first attempts has been handled.
+      yield* bus.publish({
+        address: work("notify", WorkKinds.workflowStep),
+        id: deriveId("workflow-retry", cause),
+        body: new TextEncoder().encode(JSON.stringify({ ...envelopeOf(run, run.position), cause_id: cause })),
+      })
+      return true
+    })
+
     /** False: there is no such run. */
     const cancel = Effect.fnUntraced(function* (id: string): Effect.fn.Return<boolean, HandlerError> {
       const found = Option.getOrUndefined(yield* runs.get(id))?.value
@@ -282,10 +326,12 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       if (found.digest_key !== undefined) yield* digests.leave(found, found.digest_key)
       const isLeader = found.digest_key !== undefined && found.status === "running" && found.digest === undefined
       // The first run of a digest continues for the other requests; without any it ends when the digest closes.
-      if (found.status === "running" && !isLeader) yield* change(found, { status: "cancelled" })
+      if (isOpen(found) && !isLeader) yield* change(found, { status: "cancelled" })
       yield* Effect.forEach(Object.values(found.sent), cancelNotification, { discard: true })
       return true
     })
 
-    return { start, handle, cancel }
+    return { start, handle, cancel, retry }
   })
+
+const isOpen = ({ status }: WorkflowRun): boolean => status === "running" || status === "failed"

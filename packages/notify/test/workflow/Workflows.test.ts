@@ -1,10 +1,12 @@
 /** Workflows on virtual time: every step's effect once, waits, digests, conditions, fallbacks, cancellation. */
-import { event } from "@armoricore/bus/Address"
+import { event, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { notificationCommandKind } from "@armoricore/domain/NotificationCommand"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import * as Collection from "@armoricore/state/Collection"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { UserInbox } from "@armoricore/state/UserInbox"
+import { workflowRuns } from "@armoricore/state/WorkflowRuns"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork"
 import { eventually } from "@armoricore/testing/Eventually"
@@ -13,7 +15,6 @@ import { Clock, Duration, Effect, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as InApp from "../../src/providers/inapp/InApp.ts"
 import * as WorkflowFiles from "../../src/workflow/WorkflowFiles.ts"
-import { workflowRuns } from "../../src/workflow/WorkflowRun.ts"
 import { WorkflowRegistry } from "../../src/workflow/Workflows.ts"
 import { fastTimings, ports, publishRequest, recordEvents, service } from "../support/NotifyHarness.ts"
 import * as RecordingProvider from "../support/RecordingProvider.ts"
@@ -51,6 +52,7 @@ steps:
       - { type: push, name: first }
       - { type: email }
 `,
+        "name: greeting\nsteps: [{type: push}, {type: email, template: hello}]",
         "name: counted\nsteps: [{type: in_app}, {type: push}, {type: delay, for: 1h}, {type: push, name: later}]",
         `{"name": "reminder", "steps": [
           {"type": "push"}, {"type": "delay", "for": "1h"},
@@ -63,8 +65,21 @@ steps:
   ),
 )
 
+/** Renders, or fails in a way that no attempt repairs. */
+const template = {
+  isBroken: false,
+  name: "hello",
+  render: () =>
+    Effect.suspend(() =>
+      template.isBroken
+        ? Effect.die(new Error("the disk of the templates is gone"))
+        : Effect.succeed({ title: "hello", text: "" }),
+    ),
+}
+
 const notifyWith = (more: Layer.Layer<never, never, KeyValue | EventBus> = Layer.empty) =>
   service(Layer.mergeAll(recorder, InApp.layer), {
+    templates: [template],
     // Days pass: nothing may happen every few milliseconds.
     rules: Layer.mergeAll(fastTimings, workflows, Layer.succeed(ScheduledWorkInterval, Duration.minutes(1))),
   }).pipe(
@@ -86,6 +101,12 @@ const reaches = (id: string, position: number) =>
 const ends = (id: string, status = "done") =>
   eventually(Effect.andThen(tick, runOf(id)), (run) => run?.status === status)
 const titles = () => sent.map(({ target, title }) => `${target.channel} ${title}`)
+
+const command = Effect.fnUntraced(function* (payload: object) {
+  const id = crypto.randomUUID()
+  const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
+  yield* (yield* EventBus).publish({ address: work("notify", notificationCommandKind), id, body })
+})
 
 const cancel = Effect.fnUntraced(function* (payload: object) {
   const bus = yield* EventBus
@@ -205,6 +226,29 @@ describe("workflows", () => {
       yield* TestClock.adjust("2 hours")
       yield* tick
       assert.deepStrictEqual(titles(), ["fcm Pay"])
+    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+  )
+
+  it.effect("a step that fails for good stops its run, which an operator continues or cancels", () =>
+    Effect.gen(function* () {
+      template.isBroken = true
+      const [first, second] = [yield* trigger("greeting", { title: "A" }), yield* trigger("greeting", { title: "B" })]
+      yield* ends(first, "failed")
+      yield* ends(second, "failed")
+      assert.include((yield* runOf(first))?.error?.message, "unexpected error")
+      template.isBroken = false
+      yield* command({ action: "cancel", id: second })
+      yield* ends(second, "cancelled")
+      yield* command({ action: "retry_run", run_id: first })
+      yield* command({ action: "retry_run", run_id: second })
+      yield* ends(first)
+      yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 3)
+      assert.sameMembers(titles(), ["fcm A", "fcm B", "email hello"])
+      yield* command({
+        action: "send",
+        request: { user_id: "u", notification_type: "push", title: "Test", body: "", recipients: [recipients[0]] },
+      })
+      yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.includes("fcm Test"))
     }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
   )
 

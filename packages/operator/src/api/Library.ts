@@ -1,6 +1,7 @@
 /** A media with everything that belongs to it, and a user with everything that the installation knows. */
 import { Schema } from "effect"
 import { Job } from "./Job.ts"
+import { NotificationInfo, UserReach, WorkflowRunInfo } from "./Notification.ts"
 import { OpenSocket } from "./Room.ts"
 
 /** An event that was delivered to the sockets of its user, or waits in the user's history. */
@@ -42,25 +43,6 @@ export const MediaDetail = Schema.Struct({
 })
 export type MediaDetail = typeof MediaDetail.Type
 
-export const NotificationInfo = Schema.Struct({
-  notification_id: Schema.String,
-  notification_type: Schema.String,
-  status: Schema.String,
-  title: Schema.String,
-  /** RFC 3339. */
-  requested_at: Schema.String,
-  error: Schema.optionalKey(Schema.String),
-  deliveries: Schema.Array(
-    Schema.Struct({
-      channel: Schema.String,
-      status: Schema.String,
-      provider: Schema.optionalKey(Schema.String),
-      reason: Schema.optionalKey(Schema.String),
-    }),
-  ),
-})
-export type NotificationInfo = typeof NotificationInfo.Type
-
 export const UserDetail = Schema.Struct({
   user_id: Schema.String,
   sockets: Schema.Array(OpenSocket),
@@ -70,6 +52,9 @@ export const UserDetail = Schema.Struct({
   jobs: Schema.Array(Job),
   /** The notifications among the user's newest 200 events, newest first, at most 20. */
   notifications: Schema.Array(NotificationInfo),
+  reach: UserReach,
+  /** Newest first, at most 20. */
+  runs: Schema.Array(WorkflowRunInfo),
   /** Newest first, at most 50. */
   events: Schema.Array(UserEvent),
 })

@@ -37,7 +37,8 @@ const navigation = ({ current, views }: LayoutProps): VChild =>
         "a",
         { href: `#${id}`, key: id, "aria-current": id === current ? "page" : undefined },
         h("span", {}, title),
-        h("kbd", { "aria-hidden": "true" }, String((at + 1) % 10)),
+        // The keys are 1 to 9, and 0 for the tenth.
+        at < 10 ? h("kbd", { "aria-hidden": "true" }, String((at + 1) % 10)) : null,
       ),
     ),
   )

@@ -15,6 +15,7 @@ import * as DeadLetters from "./views/DeadLetters.ts"
 import * as Jobs from "./views/Jobs.ts"
 import * as Media from "./views/Media.ts"
 import * as Moderation from "./views/Moderation.ts"
+import * as Notifications from "./views/Notifications.ts"
 import * as Overview from "./views/Overview.ts"
 import * as Providers from "./views/Providers.ts"
 import * as Rooms from "./views/Rooms.ts"
@@ -32,6 +33,7 @@ const views = [
   ["audit", "Audit", Audit.view],
   ["media", "Media", Media.view],
   ["users", "Users", Users.view],
+  ["notifications", "Notifications", Notifications.view],
 ] as const
 
 const root = document.querySelector("#app")

@@ -1,28 +1,38 @@
 /** A media with its captions and deliveries; a user with sockets, notifications and media. */
-import type { TransientError, ConfigurationError } from "@armoricore/domain/Errors"
+import type { PortError } from "@armoricore/domain/Errors"
 import { History, type HistoryItem } from "@armoricore/history/History"
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
 import * as Topic from "@armoricore/realtime/channel/Topic"
 import * as Collection from "@armoricore/state/Collection"
-import { notificationStates } from "@armoricore/state/NotificationStates"
 import { transcriptStates } from "@armoricore/state/TranscriptStates"
+import { UserDevices } from "@armoricore/state/UserDevices"
+import { UserInbox } from "@armoricore/state/UserInbox"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { traceIdOf } from "@armoricore/worker/TraceContext"
 import { Effect, Option, Result, Schema } from "effect"
 import type { Job } from "../api/Job.ts"
-import type { NotificationInfo, UserEvent } from "../api/Library.ts"
+import type { UserEvent } from "../api/Library.ts"
+import type { WorkflowRunInfo } from "../api/Notification.ts"
 import { JobIndex } from "../JobIndex.ts"
+import * as NotificationReader from "../NotificationReader.ts"
 import { mapErrors, notFound } from "./Errors.ts"
 import { toOpenSocket } from "./SocketHandlers.ts"
 
 const maxSearchedEvents = 200
-const [maxJobs, maxEvents, maxNotifications, maxSockets] = [50, 50, 20, 100]
+const [maxJobs, maxEvents, maxNotifications, maxSockets, maxItems] = [50, 50, 20, 100, 20]
 
-export const make = Effect.gen(function* () {
+/** `runsOf`: the newest workflow runs of a user. */
+export const make = Effect.fnUntraced(function* (
+  runsOf: (userId: string) => Effect.Effect<ReadonlyArray<WorkflowRunInfo>, PortError>,
+) {
   const jobIndex = yield* JobIndex
   const history = yield* History
   const realtime = yield* RealtimeAdmin
   const transcripts = yield* Collection.make(transcriptStates)
-  const notifications = yield* Collection.make(notificationStates)
+  const notifications = yield* NotificationReader.make
+  const devices = yield* UserDevices
+  const preferences = yield* UserPreferences
+  const inbox = yield* UserInbox
 
   /** Newest first. */
   const eventsOf = (userId: string) =>
@@ -30,30 +40,31 @@ export const make = Effect.gen(function* () {
       items.flatMap(toUserEvent).reverse(),
     )
 
-  const notificationOf = (
-    id: string,
-  ): Effect.Effect<ReadonlyArray<NotificationInfo>, TransientError | ConfigurationError> =>
-    Effect.map(notifications.get(id), (found) => {
-      const state = Option.getOrUndefined(found)?.value
-      if (state === undefined) return []
-      const { content, deliveries, error, notification_id, notification_type, requested_at, status } = state
-      return [
-        {
-          notification_id,
-          notification_type,
-          status,
-          title: content.title,
-          requested_at: new Date(requested_at).toISOString(),
-          ...(error === undefined ? {} : { error: error.message }),
-          deliveries: deliveries.map(({ summary, target: { channel } }) => ({
-            channel,
-            status: summary?.status ?? "pending",
-            ...(summary === undefined ? {} : { provider: summary.provider }),
-            ...(summary?.reason === undefined ? {} : { reason: summary.reason }),
-          })),
-        },
-      ]
-    })
+  /** Devices, preferences and inbox. */
+  const reachOf = Effect.fnUntraced(function* (userId: string) {
+    const { items, unread } = yield* inbox.list(userId, { limit: maxItems })
+    return {
+      devices: (yield* devices.list(userId)).map(({ app, device_id, locale, platform, registered_at, time_zone }) => ({
+        device_id,
+        platform,
+        registered_at,
+        ...(app === undefined ? {} : { app }),
+        ...(locale === undefined ? {} : { locale }),
+        ...(time_zone === undefined ? {} : { time_zone }),
+      })),
+      preferences: yield* preferences.get(userId),
+      inbox: {
+        unread,
+        items: items.toReversed().map(({ archived_at, created_at, id, read_at, title }) => ({
+          id,
+          title,
+          created_at,
+          ...(read_at === undefined ? {} : { read_at }),
+          ...(archived_at === undefined ? {} : { archived_at }),
+        })),
+      },
+    }
+  })
 
   const getMedia = Effect.fn("LibraryHandlers.getMedia")(function* (mediaId: string) {
     const media = yield* jobIndex.get("media", mediaId)
@@ -93,7 +104,11 @@ export const make = Effect.gen(function* () {
       unresponsive,
       // The query also finds parts of other ids.
       jobs: jobs.filter(({ user_id }) => user_id === userId).slice(0, maxJobs),
-      notifications: (yield* Effect.forEach(ids.slice(0, maxNotifications), notificationOf, { concurrency: 8 })).flat(),
+      notifications: (yield* Effect.forEach(ids.slice(0, maxNotifications), notifications.get, {
+        concurrency: 8,
+      })).flatMap((one) => (one === undefined ? [] : [one])),
+      reach: yield* reachOf(userId),
+      runs: yield* runsOf(userId),
       events: events.slice(0, maxEvents),
     }
   })

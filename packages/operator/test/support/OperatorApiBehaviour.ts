@@ -6,6 +6,7 @@ import type { Client, OperatorTest, Provided } from "./behaviour/Harness.ts"
 import { accessBehaviour } from "./behaviour/Access.ts"
 import { deadLetterBehaviour } from "./behaviour/DeadLetters.ts"
 import { jobBehaviour } from "./behaviour/Jobs.ts"
+import { notificationBehaviour } from "./behaviour/Notifications.ts"
 import { reviewBehaviour } from "./behaviour/Reviews.ts"
 import { viewBehaviour } from "./behaviour/Views.ts"
 
@@ -21,6 +22,7 @@ export const behaviour = (name: string, open: Effect.Effect<unknown, unknown, Pr
     accessBehaviour(test)
     deadLetterBehaviour(test)
     jobBehaviour(test)
+    notificationBehaviour(test)
     reviewBehaviour(test)
     viewBehaviour(test)
   })

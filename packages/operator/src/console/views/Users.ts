@@ -1,11 +1,10 @@
 /** Everything about one user: sockets, media, notifications and the events that were sent. */
 import type { Job } from "../../api/Job.ts"
-import type { NotificationInfo, UserDetail } from "../../api/Library.ts"
+import type { UserDetail } from "../../api/Library.ts"
+import type { WorkflowRunInfo } from "../../api/Notification.ts"
 import type { OpenSocket } from "../../api/Room.ts"
 import {
   type App,
-  badge,
-  copyButton,
   emptyState,
   errorNotice,
   loading,
@@ -16,10 +15,10 @@ import {
 } from "../App.ts"
 import * as Format from "../Format.ts"
 import { linkTo } from "../Location.ts"
+import { notificationRow, statusBadge } from "../NotificationRow.ts"
+import { reachSections } from "../UserReach.ts"
 import { userEvents } from "../UserEvents.ts"
 import { type VChild, h } from "../VirtualDom.ts"
-
-const badgeKinds: Readonly<Record<string, "good" | "bad" | "warn">> = { sent: "good", failed: "bad", pending: "warn" }
 
 export const view = (app: App): View => {
   let id = app.params.get("id") ?? ""
@@ -62,26 +61,13 @@ export const view = (app: App): View => {
       ),
     )
 
-  const notificationRow = (one: NotificationInfo): VChild =>
+  const runRow = (run: WorkflowRunInfo): VChild =>
     h(
       "li",
-      { class: "event-row", key: one.notification_id },
-      h("b", {}, one.title),
-      badge(badgeKinds[one.status] ?? "calm", one.status),
-      h("span", { class: "soft" }, `${one.notification_type} · ${Format.moment(one.requested_at)}`),
-      one.error === undefined ? null : h("p", { class: "wrong" }, one.error),
-      h(
-        "div",
-        { class: "copies" },
-        one.deliveries.map(({ channel, provider, reason, status }) =>
-          h(
-            "span",
-            { class: "soft" },
-            [channel, provider, status, reason].filter((part) => part !== undefined).join(" · "),
-          ),
-        ),
-        copyButton(app, "notification", one.notification_id),
-      ),
+      { class: "event-row", key: run.run_id },
+      h("a", { href: linkTo("notifications", { run: run.run_id, workflow: run.workflow }) }, run.workflow),
+      statusBadge(run.status),
+      h("span", { class: "soft" }, `${run.step} · ${Format.ago(run.started_at)}`),
     )
 
   const section = <A>(title: string, items: ReadonlyArray<A>, none: string, row: (item: A) => VChild): VChild =>
@@ -92,14 +78,18 @@ export const view = (app: App): View => {
       items.length === 0 ? h("p", { class: "soft" }, none) : h("ul", { class: "plain" }, items.map(row)),
     )
 
-  const shown = ({ events, jobs, notifications, sockets, unresponsive }: UserDetail): VChild => [
+  const shown = ({ events, jobs, notifications, reach, runs, sockets, unresponsive }: UserDetail): VChild => [
     unresponsiveNotice(unresponsive),
     h(
       "div",
       { class: "user-parts" },
       section("Sockets", sockets, "The user is not connected.", socketRow),
       section("Media", jobs, "No media of this user is among the newest.", jobRow),
-      section("Notifications", notifications, "No notification is in the user's newest events.", notificationRow),
+      section("Notifications", notifications, "No notification is in the user's newest events.", (one) =>
+        notificationRow(app, one),
+      ),
+      section("Workflow runs", runs, "No workflow has run for the user.", runRow),
+      reachSections(reach),
       h(
         "section",
         { class: "card", "aria-label": "Events" },
@@ -114,7 +104,7 @@ export const view = (app: App): View => {
     render: () => [
       viewHeader(
         "Users",
-        "Sockets, media, notifications and events of one user.",
+        "Devices, preferences, inbox, notifications, media, sockets and events of one user.",
         h(
           "form",
           {

@@ -21,6 +21,12 @@ const validPayloads: Readonly<Record<string, unknown>> = {
   DiscardDeadLetter: { id: "1" },
   GetMedia: { media_id: "m" },
   GetUser: { user_id: "ada" },
+  ListWorkflowRuns: {},
+  GetWorkflowRun: { run_id: "r" },
+  RetryWorkflowRun: { run_id: "r" },
+  CancelNotification: { id: "n" },
+  PreviewTemplate: { template: "t", context: "{}" },
+  AddTestNotification: { request: { user_id: "u", notification_type: "push", title: "t", body: "b" } },
   ListRooms: {},
   ListSockets: {},
   Kick: { user_id: "ada", reason: "" },
@@ -52,7 +58,8 @@ export const accessBehaviour = (test: OperatorTest): void => {
         const result: unknown = call(validPayloads[tag])
         const running = isStream ? Stream.runHead(result as Stream.Stream<unknown>) : (result as Effect.Effect<unknown>)
         // Each user has an allowance of refusals that are written.
-        const token = index < 15 ? plain : yield* tokenFor("mallory", { roles: ["guest"] })
+        const other = index < 30 ? "mallory" : "trudy"
+        const token = index < 15 ? plain : yield* tokenFor(other, { roles: ["guest"] })
         const refusal = yield* Effect.flip(withToken(token)(running as Effect.Effect<unknown, { reason: string }>))
         assert.strictEqual(refusal.reason, "role_missing", tag)
       }
@@ -60,7 +67,7 @@ export const accessBehaviour = (test: OperatorTest): void => {
       assert.deepStrictEqual(log.map(({ action }) => action).sort(), [...tags].sort())
       assert.includeMembers(
         log.map(({ user_id }) => user_id),
-        ["eve", "mallory"],
+        ["eve", "mallory", "trudy"],
       )
       assert.deepStrictEqual((yield* RecordedActions).kicked, [])
     }))

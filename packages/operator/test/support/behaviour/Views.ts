@@ -86,7 +86,7 @@ export const viewBehaviour = (test: OperatorTest): void => {
       )
       assert.deepInclude(user.notifications[0], { title: "Your film is ready", status: "sent" })
       assert.deepStrictEqual(user.notifications[0]?.deliveries, [
-        { channel: "email", status: "sent", provider: "smtp" },
+        { channel: "email", status: "sent", provider: "smtp", attempts: 1 },
       ])
       assert.strictEqual(user.sockets[0]?.socket_id, "s1")
       assert.strictEqual(user.jobs.length, 2)
