@@ -2,20 +2,15 @@
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { staticPrograms } from "./StaticPrograms.ts"
 
 /** Runs ffmpeg to its end; dies on any error output. */
 export const ffmpeg = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const programs = yield* FfmpegPrograms
-  const child = yield* ChildProcess.make(
-    staticPrograms.ffmpeg ?? programs.ffmpeg,
-    ["-v", "error", "-nostdin", "-y", ...args],
-    {
-      stdin: "ignore",
-      stdout: "ignore",
-      forceKillAfter: "1 second",
-    },
-  )
+  const child = yield* ChildProcess.make(programs.ffmpeg, ["-v", "error", "-nostdin", "-y", ...args], {
+    stdin: "ignore",
+    stdout: "ignore",
+    forceKillAfter: "1 second",
+  })
   const [code, stderr] = yield* Effect.all([child.exitCode, Stream.mkString(Stream.decodeText(child.stderr))], {
     concurrency: 2,
   })

@@ -1,12 +1,12 @@
 /** Every ffmpeg that this machine has: users have the one of their system or the one that npm installed. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, Layer } from "effect"
-import { staticPrograms } from "./StaticPrograms.ts"
+import { npmPrograms } from "./NpmPrograms.ts"
 
 /** A name and the programs with this ffmpeg, for `describe.each`. */
 export const ffmpegBuilds = [
   ["of the system", Layer.effect(FfmpegPrograms, FfmpegPrograms)] as const,
-  ...(staticPrograms.ffmpeg === undefined ? [] : [["of npm", staticPrograms.ffmpeg] as const]).map(
+  ...(npmPrograms.ffmpeg === undefined ? [] : [["of npm", npmPrograms.ffmpeg] as const]).map(
     ([name, ffmpeg]) =>
       [
         name,

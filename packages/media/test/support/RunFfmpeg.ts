@@ -2,11 +2,11 @@
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { Effect, Stream } from "effect"
 import { ChildProcess } from "effect/process"
-import { staticPrograms } from "./StaticPrograms.ts"
+import { npmPrograms } from "./NpmPrograms.ts"
 
 export const run = Effect.fnUntraced(function* (program: "ffmpeg" | "ffprobe", args: ReadonlyArray<string>) {
   const programs = yield* FfmpegPrograms
-  const child = yield* ChildProcess.make(staticPrograms[program] ?? programs[program], args, {
+  const child = yield* ChildProcess.make(npmPrograms[program] ?? programs[program], args, {
     stdin: "ignore",
     forceKillAfter: "1 second",
   })
@@ -24,14 +24,10 @@ export const run = Effect.fnUntraced(function* (program: "ffmpeg" | "ffprobe", a
 /** Runs ffmpeg and returns its output as bytes. */
 export const ffmpegOutput = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const programs = yield* FfmpegPrograms
-  const child = yield* ChildProcess.make(
-    staticPrograms.ffmpeg ?? programs.ffmpeg,
-    ["-v", "error", "-nostdin", ...args],
-    {
-      stdin: "ignore",
-      forceKillAfter: "1 second",
-    },
-  )
+  const child = yield* ChildProcess.make(npmPrograms.ffmpeg ?? programs.ffmpeg, ["-v", "error", "-nostdin", ...args], {
+    stdin: "ignore",
+    forceKillAfter: "1 second",
+  })
   const [code, chunks, stderr] = yield* Effect.all(
     [child.exitCode, Stream.runCollect(child.stdout), Stream.mkString(Stream.decodeText(child.stderr))],
     { concurrency: 3 },

