@@ -8,7 +8,8 @@
  * - e-mails: raw nodemailer with 5 connections and the same mail, against the whole worker.
  *
  * Pushes and e-mails are measured with 100 recipients in one event and with one. CPU seconds are this process's alone.
- * Usage: `npm run bench:notify [-- rounds [pushes [mails]]]`.
+ * Usage: `npm run bench:notify [-- rounds [pushes [mails [case,case]]]]`. With names of cases, only those run, and no results
+ * are written.
  */
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
@@ -38,6 +39,7 @@ import * as Results from "../Results.ts"
 const rounds = Number(process.argv[2] ?? 2)
 const pushes = Number(process.argv[3] ?? 20_000)
 const mails = Number(process.argv[4] ?? 3_000)
+const only = process.argv[5]?.split(",")
 /** At 100 in flight and 80 ms, one round takes a few seconds. */
 const slowPushes = Math.ceil(pushes / 4)
 const inFlight = 100
@@ -287,11 +289,13 @@ const program = Effect.gen(function* () {
   }
   for (let round = 0; round < rounds; round++) {
     for (const [name, run] of Object.entries(cases)) {
+      if (only?.includes(name) === false) continue
       const figures = yield* Effect.scoped(run)
       ;(found[name] ??= []).push(figures)
       yield* Console.log(`${name}: ${Math.round(figures.rate)}/s, ${figures.cpu.toFixed(2)} CPU s`)
     }
   }
+  if (only !== undefined) return
   const of = (name: keyof typeof cases) => best(found[name] ?? [])
   const row = (title: string, name: keyof typeof cases, raw: keyof typeof cases, aim: string) => {
     const { cpu, rate } = of(name)

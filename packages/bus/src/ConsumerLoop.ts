@@ -128,17 +128,20 @@ export const run = Effect.fnUntraced(function* <R>(
   handle: (delivery: Delivery) => Effect.Effect<Disposition, never, R>,
   publish: EventBus["Service"]["publish"],
 ) {
-  const { concurrency, onMaxDeliveries, sharedPermits } = options
+  const { concurrency, lane, onMaxDeliveries, sharedPermits } = options
   const maxDeliveries = options.maxDeliveries ?? defaults.maxDeliveries
   const ackWait = Duration.toMillis(options.ackWait ?? defaults.ackWait)
   // Finalizers run in reverse order: pulling stops before handlers are interrupted, otherwise the source would receive
   // the messages that they nack.
   const handlers = yield* FiberSet.make<void>()
+  if (lane !== undefined) yield* Effect.addFinalizer(() => lane.stop)
   yield* Effect.addFinalizer(() => source.stop)
   const context = yield* Effect.context<R>()
   const annotations = Context.get(context, References.CurrentLogAnnotations)
   const running = new Set<LeasedMessage>()
   const freeSlots = yield* Latch.make(true)
+  /** Open while no message is handled. */
+  const idle = yield* Latch.make(true)
   const unconfirmed = new Set<string>()
 
   const settle = (
@@ -188,22 +191,44 @@ export const run = Effect.fnUntraced(function* <R>(
   const processMessage = (leased: LeasedMessage): Effect.Effect<void, never, R> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.exit(restore(Effect.suspend(() => dispatch(leased)))), (exit) =>
-        Effect.matchCauseEffect(settle(leased, exit), {
-          onFailure: (cause) =>
-            Effect.andThen(
-              Effect.logWarning(
-                "A message could not be settled; the bus redelivers it when its ack wait is over",
-                cause,
-              ),
-              releaseSlot(leased),
-            ),
-          onSuccess: () => releaseSlot(leased),
-        }),
+        settleAndFree(leased, exit),
       ),
     )
 
+  const settleAndFree = (leased: LeasedMessage, exit: Exit.Exit<Disposition>): Effect.Effect<void> =>
+    Effect.matchCauseEffect(settle(leased, exit), {
+      onFailure: (cause) =>
+        Effect.andThen(
+          Effect.logWarning("A message could not be settled; the bus redelivers it when its ack wait is over", cause),
+          releaseSlot(leased),
+        ),
+      onSuccess: () => releaseSlot(leased),
+    })
+
+  const settled: Array<readonly [LeasedMessage, Disposition]> = []
+  /** Those that the lane settled at once. */
+  const settleAll = Effect.suspend(() =>
+    Effect.forEach(
+      settled.splice(0),
+      ([leased, disposition]) => settleAndFree(leased, Exit.succeed(disposition)),
+      // The acknowledgements of one turn share a transaction or a round trip.
+      { concurrency: "unbounded", discard: true },
+    ),
+  )
+
+  const offer = (leased: LeasedMessage): boolean =>
+    lane !== undefined &&
+    leased.delivery.deliveryCount <= maxDeliveries &&
+    lane.take(leased.delivery, {
+      settle: (disposition) => {
+        if (settled.push([leased, disposition]) === 1) queueMicrotask(() => launch(Effect.uninterruptible(settleAll)))
+      },
+      decline: () => start(leased),
+    })
+
   const releaseSlot = (leased: LeasedMessage): Effect.Effect<unknown> => {
     running.delete(leased)
+    if (running.size === 0) idle.openUnsafe()
     freeSlots.openUnsafe()
     return sharedPermits === undefined ? Effect.void : sharedPermits.release(1)
   }
@@ -220,8 +245,12 @@ export const run = Effect.fnUntraced(function* <R>(
       subject,
       message_id: id,
     })
-    const fiber = Effect.runForkWith(own)(processMessage(leased))
-    // Handlers that finished synchronously are not added: the set is for fibers to await or interrupt.
+    launch(processMessage(leased), own)
+  }
+
+  const launch = (work: Effect.Effect<void, never, R>, own = context) => {
+    const fiber = Effect.runForkWith(own)(work)
+    // Work that finished synchronously is not added: the set is for fibers to await or interrupt.
     if (fiber.pollUnsafe() === undefined) FiberSet.addUnsafe(handlers, fiber)
   }
 
@@ -248,9 +277,11 @@ export const run = Effect.fnUntraced(function* <R>(
       )
       for (const message of messages) {
         running.add(message)
+        idle.closeUnsafe()
         if (running.size >= concurrency) freeSlots.closeUnsafe()
-        start(message)
+        if (!offer(message)) start(message)
       }
+      lane?.flush()
     }),
   )
 
@@ -281,7 +312,11 @@ export const run = Effect.fnUntraced(function* <R>(
   )
 
   const consumer: Consumer = {
-    drain: Fiber.interrupt(puller).pipe(Effect.andThen(source.stop), Effect.andThen(FiberSet.awaitEmpty(handlers))),
+    drain: Fiber.interrupt(puller).pipe(
+      Effect.andThen(source.stop),
+      Effect.andThen(FiberSet.awaitEmpty(handlers)),
+      Effect.andThen(idle.await),
+    ),
     depth: source.depth,
     running: () => running.size,
   }

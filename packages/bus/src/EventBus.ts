@@ -91,6 +91,26 @@ export interface NewDeadLetter {
   readonly onStored?: Effect.Effect<void>
 }
 
+/** Settles a message that a {@link Lane} took. Exactly one of the two is called, once. */
+export interface LaneMessage {
+  readonly settle: (disposition: Disposition) => void
+  /** The lane did nothing: the message goes to its handler. */
+  readonly decline: () => void
+}
+
+/**
+ * Handles the messages of one pull together, without a fiber for each: where a message costs less than a fiber, they are most
+ * of its cost. A message that the lane does not take goes to the handler.
+ */
+export interface Lane {
+  /** Called with each message of a pull. Must not block or throw. True: the lane has taken it. */
+  readonly take: (delivery: Omit<Delivery, "inProgress">, message: LaneMessage) => boolean
+  /** The pull has no more messages. */
+  readonly flush: () => void
+  /** Interrupts the work on all messages that the lane has. Succeeds once each of them is settled. */
+  readonly stop: Effect.Effect<void>
+}
+
 export interface ConsumerOptions {
   /** Durable name, `[a-z0-9-]+`. Processes that consume under one name share the messages. */
   readonly name: string
@@ -119,6 +139,8 @@ export interface ConsumerOptions {
    * message stays in its stream.
    */
   readonly onMaxDeliveries?: (message: StoredMessage) => Effect.Effect<NewDeadLetter>
+  /** Is offered each message first. */
+  readonly lane?: Lane
 }
 
 export interface ConsumerDepth {

@@ -1,5 +1,5 @@
 /** The metrics of notify, beside those of the worker loop. */
-import { type Effect, Metric } from "effect"
+import { type Context, type Effect, Metric } from "effect"
 
 export const deliveries = Metric.counter("armoricore_notification_deliveries_total", {
   description: "Deliveries that reached a final status, by channel, provider and status",
@@ -40,16 +40,31 @@ export const webhooksRejected = Metric.counter("armoricore_webhooks_rejected_tot
 /** One counter per set of labels: creating a labelled counter costs more than an increment. */
 const labelledCounters = new Map<string, Metric.Counter<number>>()
 
+const labelled = (
+  metric: Metric.Counter<number>,
+  attributes: Readonly<Record<string, string>>,
+): Metric.Counter<number> => {
+  let key = metric.id
+  for (const name in attributes) key += `|${attributes[name]}`
+  const known = labelledCounters.get(key)
+  if (known !== undefined) return known
+  const fresh = Metric.withAttributes(metric, { ...attributes })
+  labelledCounters.set(key, fresh)
+  return fresh
+}
+
 export const increment = (
   metric: Metric.Counter<number>,
   attributes: Readonly<Record<string, string>>,
   times = 1,
-): Effect.Effect<void> => {
-  const key = `${metric.id}|${Object.values(attributes).join("|")}`
-  const labelled = labelledCounters.get(key) ?? Metric.withAttributes(metric, { ...attributes })
-  labelledCounters.set(key, labelled)
-  return Metric.update(labelled, times)
-}
+): Effect.Effect<void> => Metric.update(labelled(metric, attributes), times)
+
+/** {@link increment} without an effect, for the hot path. */
+export const count = (
+  context: Context.Context<never>,
+  metric: Metric.Counter<number>,
+  attributes: Readonly<Record<string, string>>,
+): void => labelled(metric, attributes).updateUnsafe(1, context)
 
 export const setGauge = (metric: Metric.Gauge<number>, provider: string, on: boolean): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(metric, { provider }), on ? 1 : 0)

@@ -32,6 +32,7 @@ import { PreferenceRules } from "./preferences/PreferenceRules.ts"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { DeliveryReport, DeliveryReports } from "./delivery/DeliveryReports.ts"
 import { ProviderCircuits } from "./provider/ProviderCircuits.ts"
+import * as LonePushLane from "./batch/LonePushLane.ts"
 import * as PushBatches from "./batch/PushBatches.ts"
 import * as RefusalReversal from "./delivery/RefusalReversal.ts"
 import * as AudienceSends from "./audience/AudienceSends.ts"
@@ -204,6 +205,7 @@ export const layerNoDeps = Layer.effectDiscard(
 
     const requestHandler = on("notification.requested", {
       concurrency: maxConcurrentRequests,
+      lane: yield* LonePushLane.make(limiters),
       // The creation of the notification is the claim.
       claimsItself: true,
       handle: (event, { message }) =>

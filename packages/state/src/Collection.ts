@@ -4,7 +4,16 @@
  */
 import { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Option, Result, Schema } from "effect"
-import { type Bucket, type Entry, KeyValue, type Page, type StateError, type WriteOptions } from "./KeyValue.ts"
+import {
+  type Bucket,
+  type Entry,
+  KeyValue,
+  type Page,
+  readAll,
+  writeAll,
+  type StateError,
+  type WriteOptions,
+} from "./KeyValue.ts"
 
 /** The bucket and Schema of a kind of document: a constant shared by the one writer and all readers. */
 export interface Descriptor<A, I> {
@@ -39,6 +48,12 @@ export interface Collection<A> {
     revision: number,
     options?: WriteOptions,
   ) => Effect.Effect<number, Conflict | StateError>
+  /** The documents of several keys, in their order. */
+  readonly getMany: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Document<A> | undefined>, StateError>
+  /** Several compare-and-sets at once; revision 0 creates. See `KeyValue.writeAll`. */
+  readonly writeMany: (
+    documents: ReadonlyArray<Document<A>>,
+  ) => Effect.Effect<ReadonlyArray<number | undefined>, StateError>
   /**
    * Decides on the current value and writes only if it has not changed; otherwise decides again, at most 64 times, then
    * fails with `Conflict`. The decision may run several times, so it must have no side effects.
@@ -110,6 +125,20 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
       put: (key, value, options) => Effect.flatMap(encode(key, value), (text) => state.put(bucket, key, text, options)),
       create,
       update,
+      getMany: (keys) =>
+        Effect.flatMap(
+          readAll(state, bucket, keys),
+          Effect.forEach((entry: Entry | undefined) =>
+            entry === undefined ? Effect.succeed(undefined) : decode(entry),
+          ),
+        ),
+      writeMany: (documents) =>
+        Effect.flatMap(
+          Effect.forEach(documents, ({ key, revision, value }) =>
+            Effect.map(encode(key, value), (text) => ({ key, revision, value: text })),
+          ),
+          (writes) => writeAll(state, bucket, writes),
+        ),
       modify,
       modifyOrRetry: (key, decide, options) => retryConflicts(modify(key, decide, options)),
       remove: (key, revision) => state.remove(bucket, key, revision),

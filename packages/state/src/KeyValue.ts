@@ -5,8 +5,8 @@
  * Every adapter passes `test/support/BehaviourSuite.ts`.
  */
 import type { ConfigurationError, Conflict, TransientError } from "@armoricore/domain/Errors"
-import { Context } from "effect"
-import type { Duration, Effect, Option } from "effect"
+import { Context, Effect, Option } from "effect"
+import type { Duration } from "effect"
 
 /**
  * A class of entries. `maxAge` limits how long any entry outlives its last write, even if its own expiry is later; `never` for
@@ -37,6 +37,14 @@ export interface Page {
   readonly limit: number
 }
 
+/** A compare-and-set among several. */
+export interface BatchWrite {
+  readonly key: string
+  readonly value: string
+  /** The revision that must be current; 0 creates the entry. */
+  readonly revision: number
+}
+
 export type StateError = TransientError | ConfigurationError
 
 export class KeyValue extends Context.Service<
@@ -65,6 +73,16 @@ export class KeyValue extends Context.Service<
       revision: number,
       options?: WriteOptions,
     ) => Effect.Effect<number, Conflict | StateError>
+    /** Reads several entries in one step, where the adapter can; see {@link readAll}. */
+    readonly getMany?: (
+      bucket: Bucket,
+      keys: ReadonlyArray<string>,
+    ) => Effect.Effect<ReadonlyArray<Entry | undefined>, StateError>
+    /** Writes several entries in one step, where the adapter can; see {@link writeAll}. */
+    readonly writeMany?: (
+      bucket: Bucket,
+      writes: ReadonlyArray<BatchWrite>,
+    ) => Effect.Effect<ReadonlyArray<number | undefined>, StateError>
     /** Removing a missing entry succeeds. With a revision, only exactly that one is removed. */
     readonly remove: (bucket: Bucket, key: string, revision?: number) => Effect.Effect<void, Conflict | StateError>
     /**
@@ -81,3 +99,40 @@ export class KeyValue extends Context.Service<
     readonly setup: (buckets: ReadonlyArray<Bucket>) => Effect.Effect<ReadonlyArray<string>, StateError>
   }
 >()("@armoricore/state/KeyValue") {}
+
+/** Reads several entries, in one step where the adapter can. The entries are in the order of the keys. */
+export const readAll = (
+  state: KeyValue["Service"],
+  bucket: Bucket,
+  keys: ReadonlyArray<string>,
+): Effect.Effect<ReadonlyArray<Entry | undefined>, StateError> =>
+  state.getMany === undefined
+    ? Effect.forEach(keys, (key) => Effect.map(state.get(bucket, key), Option.getOrUndefined), together)
+    : state.getMany(bucket, keys)
+
+/**
+ * Writes several entries, in one step where the adapter can. Returns the new revisions in the order of the writes, `undefined`
+ * for a conflict. They are not one transaction: after a failure, some may be written.
+ */
+export const writeAll = (
+  state: KeyValue["Service"],
+  bucket: Bucket,
+  writes: ReadonlyArray<BatchWrite>,
+): Effect.Effect<ReadonlyArray<number | undefined>, StateError> =>
+  state.writeMany === undefined
+    ? Effect.forEach(
+        writes,
+        ({ key, revision, value }) =>
+          Effect.catchTag(
+            revision === 0 ? state.create(bucket, key, value) : state.update(bucket, key, value, revision),
+            "Conflict",
+            () => Effect.succeed(undefined),
+          ),
+        together,
+      )
+    : state.writeMany(bucket, writes)
+
+/** Without `getMany` and `writeMany`: for a wrapper of single reads and writes. */
+export const withoutBatches = ({ getMany: _getMany, writeMany: _writeMany, ...single }: KeyValue["Service"]) => single
+
+const together = { concurrency: 64 } as const

@@ -15,6 +15,7 @@ export class UserPreferences extends Context.Service<
   {
     /** Without stored preferences everything is on. */
     readonly get: (userId: string) => Effect.Effect<Preferences, StateError>
+    readonly getMany: (userIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Preferences>, StateError>
     /** Replaces all preferences of the user. */
     readonly put: (userId: string, preferences: Preferences) => Effect.Effect<void, StateError>
     readonly update: (
@@ -31,6 +32,14 @@ export class UserPreferences extends Context.Service<
         Option.match(found, { onNone: () => noPreferences, onSome: ({ value }) => value })
       return UserPreferences.of({
         get: (userId) => Effect.map(documents.get(encodeId(userId)), valueOf),
+        getMany: (userIds) => {
+          // A burst often has one user.
+          const distinct = [...new Set(userIds)]
+          return Effect.map(documents.getMany(distinct.map(encodeId)), (found) => {
+            const byUser = new Map(distinct.map((id, at) => [id, found[at]?.value ?? noPreferences]))
+            return userIds.map((id) => byUser.get(id) ?? noPreferences)
+          })
+        },
         put: Effect.fn("UserPreferences.put")(function* (userId, preferences) {
           yield* documents.put(encodeId(userId), preferences)
         }),

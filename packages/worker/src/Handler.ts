@@ -18,6 +18,7 @@ import { authorizeWith, type PublishPolicy, publishPolicyOf, rejectionOf, requir
 import type { CausingEvent, ResultMessage } from "./ResultMessage.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 import * as TraceContext from "./TraceContext.ts"
+import type { LaneHandler } from "./WorkerLane.ts"
 import * as WorkSchemas from "./WorkSchemas.ts"
 
 /** The context of one attempt. */
@@ -83,6 +84,8 @@ export interface DecodedMessage<R> {
 }
 
 export interface Handler<R> extends HandlerOptions {
+  /** Handles events in arrays, for a handler that `claimsItself` and has no partition. */
+  readonly lane?: LaneHandler | undefined
   readonly name: string
   readonly from: (service: string) => ConsumerOptions["from"]
   /** With `policy`, a valid event without a signature check decodes to an `Exit`, so no effect has to run. */
@@ -92,8 +95,12 @@ export interface Handler<R> extends HandlerOptions {
 /** Handles an event from outside or from another service. */
 export const on = <T extends EventType, R>(
   type: T,
-  options: HandlerOptions & {
+  {
+    lane,
+    ...options
+  }: HandlerOptions & {
     readonly partitionKey?: PartitionKey<EventOf<T>>
+    readonly lane?: LaneHandler<EventOf<T>>
     readonly handle: (
       event: EventOf<T>,
       job: HandlerContext,
@@ -102,6 +109,8 @@ export const on = <T extends EventType, R>(
   },
 ): Handler<R> => ({
   ...options,
+  // The lane receives only events of this type; TypeScript does not carry that into the generic.
+  ...(lane === undefined ? {} : { lane: lane as unknown as LaneHandler }),
   name: ConsumerName.suffix(event(type)),
   from: () => event(type),
   decode: (message, policy) =>
@@ -110,7 +119,7 @@ export const on = <T extends EventType, R>(
       : decodeEvent(type, options, message, policy),
 })
 
-type EventOptions<T extends EventType, R> = Parameters<typeof on<T, R>>[1]
+type EventOptions<T extends EventType, R> = Omit<Parameters<typeof on<T, R>>[1], "lane">
 
 const decodeEvent = <T extends EventType, R>(
   type: T,

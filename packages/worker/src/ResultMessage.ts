@@ -67,24 +67,32 @@ export const toOutboundMessage = (
   cause: CausingEvent,
   message: ResultMessage,
 ): Effect.Effect<OutboundMessage> =>
-  Effect.gen(function* () {
-    if (message._tag === "Work") {
-      const body: WorkEnvelope = { cause_id: cause.eventId, ...propagatedFields(cause), payload: message.payload }
-      return {
-        address: work(service, message.kind),
-        id: workMessageId(cause.eventId, service, message.kind, message.discriminator),
-        body: JSON.stringify(body),
-      }
+  Effect.map(Clock.currentTimeMillis, (now) => outboundMessageAt(now, service, cause, message))
+
+/** {@link toOutboundMessage} without an effect, for the hot path. `now` is epoch milliseconds. */
+export const outboundMessageAt = (
+  now: number,
+  service: string,
+  cause: CausingEvent,
+  message: ResultMessage,
+): OutboundMessage => {
+  if (message._tag === "Work") {
+    const body: WorkEnvelope = { cause_id: cause.eventId, ...propagatedFields(cause), payload: message.payload }
+    return {
+      address: work(service, message.kind),
+      id: workMessageId(cause.eventId, service, message.kind, message.discriminator),
+      body: JSON.stringify(body),
     }
-    const id = resultEventId(cause.eventId, message.type, message.discriminator)
-    const envelope = {
-      event_type: message.type,
-      event_id: id,
-      timestamp: new Date(yield* Clock.currentTimeMillis).toISOString(),
-      source: service,
-      schema_version: 1,
-      ...propagatedFields(cause),
-      payload: message.payload,
-    }
-    return { address: event(message.type), id, body: JSON.stringify(envelope) }
-  })
+  }
+  const id = resultEventId(cause.eventId, message.type, message.discriminator)
+  const envelope = {
+    event_type: message.type,
+    event_id: id,
+    timestamp: new Date(now).toISOString(),
+    source: service,
+    schema_version: 1,
+    ...propagatedFields(cause),
+    payload: message.payload,
+  }
+  return { address: event(message.type), id, body: JSON.stringify(envelope) }
+}

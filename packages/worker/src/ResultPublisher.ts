@@ -23,6 +23,23 @@ export const make = (service: string, bus: EventBus["Service"]) => {
       }),
     ).pipe(Effect.tap(() => Metrics.increment(Metrics.published, service, { type: typeLabelOf(outbound) })))
 
+  /** Publishes the results of a message that has no dead letter. */
+  const publishAll = ({ outbound }: Decision, traceparent: string) =>
+    Effect.forEach(
+      outbound,
+      (one) =>
+        Effect.andThen(
+          bus.publish({
+            address: one.address,
+            id: one.id,
+            body: encoder.encode(one.body),
+            headers: { traceparent },
+          }),
+          Metrics.increment(Metrics.published, service, { type: typeLabelOf(one) }),
+        ),
+      { discard: true },
+    )
+
   /** Publishes a decision. Ids are stored with it, so publishing it again is harmless. */
   const publish = (consumer: string, delivery: Delivery, decision: Decision, attempts: number, firstAt: number) =>
     Effect.flatMap(
@@ -88,7 +105,7 @@ export const make = (service: string, bus: EventBus["Service"]) => {
     )
   })
 
-  return { broadcast, toDecision, publish, publishEarly }
+  return { broadcast, toDecision, publish, publishAll, publishEarly }
 }
 
 const encoder = new TextEncoder()

@@ -105,6 +105,17 @@ export const withConsumerSpan =
       )
     })
 
+/** The span of a message while no tracer collects spans; undefined if one does. */
+export const unrecordedSpan = (
+  context: Context.Context<never>,
+  message: WithHeaders,
+  bodyTraceparent: string | undefined,
+  attributes: () => LogAttributes,
+): Tracer.ExternalSpan | undefined =>
+  Context.get(context, Tracer.Tracer) === Tracer.nativeTracer
+    ? new NonRecordingSpan(parentOf(message, bodyTraceparent), attributes)
+    : undefined
+
 /**
  * A span that is not recorded (OpenTelemetry's NonRecordingSpan). It propagates the trace and creates its ids lazily, so a
  * message costs almost nothing while no tracer collects spans.

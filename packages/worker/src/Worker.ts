@@ -36,6 +36,7 @@ import type { ResultMessage } from "./ResultMessage.ts"
 import * as ResultPublisher from "./ResultPublisher.ts"
 import { retryDelay, type RetryPolicy, retryPolicyOf } from "./RetryPolicy.ts"
 import * as TraceContext from "./TraceContext.ts"
+import * as WorkerLane from "./WorkerLane.ts"
 import * as Metrics from "./WorkerMetrics.ts"
 
 export interface WorkerTimeouts {
@@ -214,11 +215,23 @@ const consume = Effect.fnUntraced(function* <R>(runtime: WorkerRuntime, handler:
     leaseDuration: runtime.timeouts.leaseDuration,
     runningJobs: runtime.runningJobs,
   })
+  const lane =
+    handler.lane === undefined || typeof from === "string" || from.channel !== "event"
+      ? undefined
+      : WorkerLane.make({
+          ...runtime,
+          consumer: name,
+          type: from.type,
+          handler: handler.lane,
+          policy: runtime.publishPolicy,
+          context: yield* Effect.context<never>(),
+        })
   const consumer = yield* bus.consume(
     {
       name,
       from,
       concurrency: handler.concurrency ?? 1,
+      ...(lane === undefined ? {} : { lane }),
       ...(sharedPermits === undefined ? {} : { sharedPermits }),
       ...(ackWait === undefined ? {} : { ackWait }),
       ...(maxDeliveries === undefined ? {} : { maxDeliveries }),

@@ -1,10 +1,13 @@
 /** Options of handlers: partition keys, cancellation, idempotent handlers and retry policies. */
 import { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { Cancellation, emit, Ledger, MaxExpiredLeases, on, RetryPolicies, Worker } from "@armoricore/worker"
+import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { KeyValue } from "@armoricore/state/KeyValue"
+import { ConsumerRegistry, layer as consumerRegistry } from "@armoricore/worker/control/ConsumerRegistry"
+import type { LaneJob } from "@armoricore/worker/WorkerLane"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Layer, Option } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import {
   advanceClock,
   uploadEventId,
@@ -30,6 +33,137 @@ const upload = (index: number, media_id: string) =>
     uploadedEvent({ event_id: id(index), payload: { media_id, user_id: "u", file_path: "s3://media/a.mp4" } }),
     id(index),
   )
+
+describe("a lane", () => {
+  type Job = LaneJob<EventOf<"media.uploaded">>
+  /** Gives the jobs to the test. `handled` has the ids of messages that the ordinary handler got. */
+  const laneOf = (accepts: (mediaId: string) => boolean = () => true) => {
+    const jobs: Array<Job> = []
+    const pulls: Array<number> = []
+    const handled: Array<string> = []
+    const handler = on("media.uploaded", {
+      concurrency: 8,
+      claimsItself: true,
+      lane: {
+        accepts: ({ payload }) => accepts(payload.media_id),
+        start: (pulled) => {
+          pulls.push(pulled.length)
+          jobs.push(...pulled)
+        },
+        stop: Effect.sync(() => {
+          for (const job of jobs.splice(0)) job.redeliver(Duration.zero)
+        }),
+      },
+      handle: ({ event_id }) =>
+        Effect.sync(() => {
+          handled.push(event_id)
+          return [playableMessage]
+        }),
+      onFailure,
+    })
+    return { jobs, pulls, handled, handler }
+  }
+  const depth = Effect.flatMap(ConsumerRegistry, ({ list }) => list()[0]?.depth ?? Effect.die("no consumer"))
+  const withRegistry = Layer.provideMerge(ports, consumerRegistry)
+
+  it.effect("gets the messages of a pull together, and its results are decided, published and acknowledged", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      const { handled, handler, jobs, pulls } = laneOf((mediaId) => mediaId !== "other")
+      for (let index = 1; index <= 3; index++) yield* upload(index, "m")
+      yield* upload(4, "other")
+      yield* Worker.run("media", [handler])
+      yield* flushFibers
+      assert.deepStrictEqual(pulls, [3])
+      for (const job of jobs) job.succeed([playableMessage])
+      yield* flushFibers
+      assert.deepStrictEqual(handled, [id(4)])
+      assert.lengthOf(messages, 4)
+      assert.strictEqual(new Set(messages.map(({ body }) => json(body).event_id)).size, 4)
+      assert.isTrue(messages.every(({ body, headers }) => headers["traceparent"] === json(body).traceparent))
+      assert.deepStrictEqual(yield* depth, { pending: 0, inFlight: 0, oldestAgeMillis: 0 })
+      // The same event under another message id: the decision is found, and the handler does not run.
+      yield* publish(uploadedEvent({ event_id: id(1), payload: jobs[0]?.event.payload }), "again")
+      yield* flushFibers
+      jobs[3]?.succeed([])
+      yield* advanceClock("1 second")
+      assert.deepStrictEqual(handled, [id(4)])
+      assert.strictEqual((yield* depth).inFlight, 0)
+    }).pipe(Effect.provide(withRegistry)),
+  )
+
+  it.effect("leaves a message that it declines or redelivers to the handler", () =>
+    Effect.gen(function* () {
+      const { handled, handler, jobs } = laneOf()
+      yield* upload(1, "a")
+      yield* upload(2, "b")
+      yield* Worker.run("media", [handler])
+      yield* flushFibers
+      jobs[0]?.decline()
+      jobs[1]?.redeliver(Duration.seconds(5))
+      yield* flushFibers
+      assert.deepStrictEqual(handled, [id(1)])
+      yield* advanceClock("6 seconds")
+      assert.deepStrictEqual(handled, [id(1), id(2)])
+      assert.strictEqual((yield* depth).inFlight, 0)
+    }).pipe(Effect.provide(withRegistry)),
+  )
+
+  it.effect("interrupts a cancelled job, whose next delivery publishes the cancellation", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      const { handled, handler, jobs } = laneOf()
+      yield* upload(1, "a")
+      yield* Worker.run("media", [handler])
+      yield* flushFibers
+      const [job] = jobs
+      assert(job !== undefined)
+      job.onCancelled = () => job.redeliver(Duration.millis(100))
+      yield* (yield* Cancellation).cancel("media-media-uploaded", id(1), "not wanted")
+      yield* advanceClock("1 second")
+      assert.isEmpty(handled)
+      assert.deepStrictEqual(
+        messages.map(({ body }) => json(body).payload.error),
+        [{ code: "cancelled", message: "not wanted" }],
+      )
+    }).pipe(Effect.provide(withRegistry)),
+  )
+
+  it.effect("is stopped at the end of the drain, and another worker gets its messages at once", () =>
+    Effect.gen(function* () {
+      const first = laneOf()
+      const second = laneOf(() => false)
+      yield* upload(1, "a")
+      const scope = yield* Scope.make()
+      yield* Scope.provide(Worker.run("media", [first.handler]), scope)
+      yield* flushFibers
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* advanceClock("21 seconds")
+      yield* Fiber.join(closing)
+      yield* Worker.run("media", [second.handler])
+      yield* flushFibers
+      assert.deepStrictEqual(second.handled, [id(1)])
+    }).pipe(Effect.provide(withRegistry)),
+  )
+
+  it.effect("may finish its messages while the worker drains", () =>
+    Effect.gen(function* () {
+      const messages = yield* recordMessages
+      const { handler, jobs } = laneOf()
+      yield* upload(1, "a")
+      const scope = yield* Scope.make()
+      yield* Scope.provide(Worker.run("media", [handler]), scope)
+      yield* flushFibers
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* flushFibers
+      assert.isUndefined(closing.pollUnsafe())
+      jobs.pop()?.succeed([playableMessage])
+      yield* flushFibers
+      assert.isDefined(closing.pollUnsafe())
+      assert.lengthOf(messages, 1)
+    }).pipe(Effect.provide(withRegistry)),
+  )
+})
 
 describe("partition keys", () => {
   it.effect(

@@ -14,6 +14,9 @@ import { type QueuedMessage, MemoryConsumer } from "./MemoryConsumer.ts"
 
 type Channel = StoredAddress["channel"]
 
+const fresh = Effect.succeed({ duplicate: false })
+const duplicate = Effect.succeed({ duplicate: true })
+
 const make = Effect.gen(function* () {
   const subscribers = yield* Subscribers.make
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -24,34 +27,34 @@ const make = Effect.gen(function* () {
   const duplicateWindow = Duration.toMillis(Limits.defaults.duplicateWindow)
   let sequence = 0
 
-  const publish: EventBus["Service"]["publish"] = Effect.fnUntraced(function* (message) {
-    const { channel } = message.address
-    const target = subject(message.address)
-    const bytes = Limits.messageBytes(message.body, message.headers)
-    const limit = channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
-    if (bytes > limit) return yield* Limits.tooLarge(target, bytes, limit)
-    const fault = Limits.headerFault(message.id, message.headers)
-    if (fault !== undefined) return yield* fault
-    const arrivedAt = yield* Clock.currentTimeMillis
-    for (const [id, at] of recentIds[channel]) {
-      if (at > arrivedAt - duplicateWindow) break
-      recentIds[channel].delete(id)
-    }
-    if (recentIds[channel].has(message.id)) return { duplicate: true }
-    recentIds[channel].set(message.id, arrivedAt)
-    const stored = {
-      subject: target,
-      id: message.id,
-      headers: { ...message.headers },
-      body: message.body.slice(),
-      arrivedAt,
-    }
-    const item: QueuedMessage = { sequence: ++sequence, stored }
-    items[channel].set(item.sequence, item)
-    for (const consumer of consumers.values()) if (consumer.matches(target)) consumer.add(item)
-    if (channel === "event") subscribers.publish(stored)
-    return { duplicate: false }
-  })
+  const publish: EventBus["Service"]["publish"] = (message) =>
+    Effect.flatMap(Clock.currentTimeMillis, (arrivedAt) => {
+      const { channel } = message.address
+      const target = subject(message.address)
+      const bytes = Limits.messageBytes(message.body, message.headers)
+      const limit = channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
+      if (bytes > limit) return Effect.fail(Limits.tooLarge(target, bytes, limit))
+      const fault = Limits.headerFault(message.id, message.headers)
+      if (fault !== undefined) return Effect.fail(fault)
+      for (const [id, at] of recentIds[channel]) {
+        if (at > arrivedAt - duplicateWindow) break
+        recentIds[channel].delete(id)
+      }
+      if (recentIds[channel].has(message.id)) return duplicate
+      recentIds[channel].set(message.id, arrivedAt)
+      const stored = {
+        subject: target,
+        id: message.id,
+        headers: { ...message.headers },
+        body: message.body.slice(),
+        arrivedAt,
+      }
+      const item: QueuedMessage = { sequence: ++sequence, stored }
+      items[channel].set(item.sequence, item)
+      for (const consumer of consumers.values()) if (consumer.matches(target)) consumer.add(item)
+      if (channel === "event") subscribers.publish(stored)
+      return fresh
+    })
 
   const ensure = Effect.fnUntraced(function* (options: Pick<ConsumerOptions, "name" | "from">) {
     yield* ConsumerLoop.checkName(options)

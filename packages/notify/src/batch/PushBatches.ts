@@ -66,6 +66,12 @@ export class PushBatches extends Context.Service<
     readonly sendLone: (
       delivery: PlannedDelivery.PlannedDelivery,
     ) => Effect.Effect<ReadonlyArray<ResultMessage> | undefined, HandlerError>
+    /** The end of the first call of a single push: stores its result, and returns the messages to publish. */
+    readonly endLone: (
+      delivery: PlannedDelivery.PlannedDelivery,
+      circuit: ProviderCircuit,
+      exit: CompletedCall["exit"],
+    ) => Effect.Effect<ReadonlyArray<ResultMessage>, HandlerError>
     /** The work message of a single delivery whose notification was stored before. */
     readonly resumeLone: (
       delivery: PlannedDelivery.PlannedDelivery,
@@ -235,6 +241,11 @@ const make = Effect.gen(function* () {
       (error) => Effect.logDebug(`The lease of a push was not released: ${error.message}`),
     )
 
+  const endLone: PushBatches["Service"]["endLone"] = (delivery, circuit, exit) =>
+    Effect.flatMap(classify({ delivery, exit }, circuit.provider.name), (outcome) =>
+      recordOutcomes(delivery.notification, [delivery], [outcome], persisted),
+    )
+
   const sendLone = Effect.fnUntraced(function* (
     delivery: PlannedDelivery.PlannedDelivery,
   ): Effect.fn.Return<ReadonlyArray<ResultMessage> | undefined, HandlerError> {
@@ -259,9 +270,7 @@ const make = Effect.gen(function* () {
           if (!hasBegun) return Exit.isSuccess(exit) ? notSent : notBegun(exit.cause)
           if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
             return Effect.andThen(releaseLone(delivery, circuit), Effect.interrupt)
-          return Effect.flatMap(classify({ delivery, exit }, provider), (outcome) =>
-            recordOutcomes(notification, [delivery], [outcome], persisted),
-          )
+          return endLone(delivery, circuit, exit)
         },
       ),
     )
@@ -283,6 +292,7 @@ const make = Effect.gen(function* () {
 
   return PushBatches.of({
     sendLone,
+    endLone,
     resumeLone,
     send: Effect.fnUntraced(function* ({ indexes, notification_id }) {
       const found = yield* notifications.get(notification_id)

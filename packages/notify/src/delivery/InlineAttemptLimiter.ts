@@ -10,6 +10,14 @@ import { Effect } from "effect"
 export interface InlineAttemptLimiter {
   /** Runs the work, or returns `undefined` without running it if no slot is free soon. */
   readonly run: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A | undefined, E, R>
+  /** {@link run} without an effect: acquires a slot if one is free. `release` ends it. */
+  readonly tryAcquire: () => boolean
+  /**
+   * Calls `then` with a slot that is acquired, once one is free. The returned function cancels that. `undefined`: no slot is
+   * free within `maxWaitMillis`.
+   */
+  readonly wait: (then: () => void, maxWaitMillis: number) => (() => void) | undefined
+  readonly release: (heldMillis: number) => void
   /** How many attempts may run now. */
   readonly limit: () => number
 }
@@ -28,7 +36,7 @@ export const referenceMillis = 20
 const meanWeight = 0.1
 
 export const make = ({ maxConcurrent, maxWaitMillis, minConcurrent }: Options): InlineAttemptLimiter => {
-  const waiting: Array<(resumption: Effect.Effect<void>) => void> = []
+  const waiting = new Set<() => void>()
   let running = 0
   let meanMillis = 0
   let limit = Math.min(minConcurrent, maxConcurrent)
@@ -38,39 +46,52 @@ export const make = ({ maxConcurrent, maxWaitMillis, minConcurrent }: Options): 
     limit = Math.min(maxConcurrent, Math.max(minConcurrent, Math.ceil((minConcurrent * meanMillis) / referenceMillis)))
   }
 
-  const acquire: Effect.Effect<boolean> = Effect.suspend(() => {
-    if (running < limit) {
-      running++
-      return acquired
-    }
+  const tryAcquire = (): boolean => {
+    if (running >= limit) return false
+    running++
+    return true
+  }
+
+  const wait: InlineAttemptLimiter["wait"] = (then, maxMillis) => {
     // A slot becomes free every `meanMillis / limit`.
-    if (((waiting.length + 1) * meanMillis) / limit > maxWaitMillis) return full
-    return Effect.as(
-      // The releasing attempt hands its slot over by this call.
-      Effect.callback<void>((resume) => {
-        waiting.push(resume)
-        return Effect.sync(() => {
-          const at = waiting.indexOf(resume)
-          if (at >= 0) waiting.splice(at, 1)
-          else release()
-        })
-      }),
-      true,
-    )
-  })
+    if (((waiting.size + 1) * meanMillis) / limit > maxMillis) return undefined
+    waiting.add(then)
+    // Canceled after it was called, the caller has the slot and releases it.
+    return () => void waiting.delete(then)
+  }
 
   const release = () => {
     running--
     // The limit may have changed since the attempt began.
     while (running < limit) {
-      const next = waiting.shift()
+      const [next] = waiting
       if (next === undefined) return
+      waiting.delete(next)
       running++
-      next(Effect.void)
+      next()
     }
   }
 
+  const acquire: Effect.Effect<boolean> = Effect.suspend(() => {
+    if (tryAcquire()) return acquired
+    return Effect.callback<boolean>((resume) => {
+      let hasSlot = false
+      const cancel = wait(() => {
+        hasSlot = true
+        resume(acquired)
+      }, maxWaitMillis)
+      if (cancel === undefined) return resume(full)
+      return Effect.sync(() => (hasSlot ? release() : cancel()))
+    })
+  })
+
   return {
+    tryAcquire,
+    wait,
+    release: (heldMillis) => {
+      observe(heldMillis)
+      release()
+    },
     limit: () => limit,
     run: (work) =>
       Effect.clockWith((clock) =>

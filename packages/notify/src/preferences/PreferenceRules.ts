@@ -3,7 +3,7 @@
  * delay what disturbs. A category of `critical` ignores both.
  */
 import type { DeliveryEntry, NotificationState } from "@armoricore/domain/NotificationState"
-import { isAllowed, quietUntil } from "@armoricore/domain/Preferences"
+import { isAllowed, noPreferences, type Preferences, quietUntil } from "@armoricore/domain/Preferences"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { Context, Effect, Layer } from "effect"
@@ -27,6 +27,11 @@ export class PreferenceRules extends Context.Service<
      * `send_at` is returned as it is: preferences count at the time of sending.
      */
     readonly apply: (state: NotificationState, now: number) => Effect.Effect<NotificationState, StateError>
+    /** `apply` for several notifications, in their order. */
+    readonly applyAll: (
+      states: ReadonlyArray<NotificationState>,
+      now: number,
+    ) => Effect.Effect<ReadonlyArray<NotificationState>, StateError>
   }
 >()("@armoricore/notify/PreferenceRules") {
   static readonly layer = Layer.effect(
@@ -34,21 +39,25 @@ export class PreferenceRules extends Context.Service<
     Effect.gen(function* () {
       const preferences = yield* UserPreferences
       const { critical } = yield* CategoryRules
+      const isExempt = ({ content: { category }, deliveries, send_at = 0 }: NotificationState, now: number) =>
+        send_at > now || (category !== undefined && critical.has(category)) || !deliveries.some(isOpenForUser)
+      const applied = (state: NotificationState, wanted: Preferences, now: number): NotificationState => {
+        if (!isAllowed(wanted, state.content.category, state.notification_type)) return suppress(state, "preference")
+        const until =
+          wanted.quiet_hours === undefined ? undefined : quietUntil(wanted.quiet_hours, state.notification_type, now)
+        return until === undefined ? state : { ...state, send_at: until }
+      }
       return {
-        apply: (state, now) => {
-          const { category } = state.content
-          const isSettled = !state.deliveries.some(isOpenForUser)
-          if (isSettled || (state.send_at ?? 0) > now || (category !== undefined && critical.has(category)))
-            return Effect.succeed(state)
-          return Effect.map(preferences.get(state.user_id), (wanted) => {
-            if (!isAllowed(wanted, category, state.notification_type)) return suppress(state, "preference")
-            const until =
-              wanted.quiet_hours === undefined
-                ? undefined
-                : quietUntil(wanted.quiet_hours, state.notification_type, now)
-            return until === undefined ? state : { ...state, send_at: until }
-          })
-        },
+        apply: (state, now) =>
+          isExempt(state, now)
+            ? Effect.succeed(state)
+            : Effect.map(preferences.get(state.user_id), (wanted) => applied(state, wanted, now)),
+        applyAll: (states, now) =>
+          Effect.map(preferences.getMany(states.map(({ user_id }) => user_id)), (wanted) =>
+            states.map((state, at) =>
+              isExempt(state, now) ? state : applied(state, wanted[at] ?? noPreferences, now),
+            ),
+          ),
       }
     }),
   )

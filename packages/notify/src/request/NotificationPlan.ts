@@ -16,7 +16,7 @@ import { Clock, Effect, type Redacted, Result, Schema } from "effect"
 import * as EmailOptions from "./EmailOptions.ts"
 import { PreferenceRules } from "../preferences/PreferenceRules.ts"
 import * as JsonSize from "./JsonSize.ts"
-import { DeliveryIdKey, deliveryIdOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
+import { DeliveryIdKey, deliveryIdOf, targetOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
 import { type Rendered, Templates } from "./Templates.ts"
 import { UnreadBadge } from "./UnreadBadge.ts"
 
@@ -83,6 +83,54 @@ export const make = Effect.fnUntraced(function* (event: Requested, bytes: number
     error: { code, message },
   } satisfies NotificationState
 })
+
+/** A push to one recipient, now, with texts and fields that need nothing but the request. */
+export const isLonePush = (payload: Requested["payload"]): boolean =>
+  payload.notification_type === "push" &&
+  payload.recipients?.length === 1 &&
+  payload.template === undefined &&
+  payload.workflow === undefined &&
+  payload.audience === undefined &&
+  payload.send_at === undefined &&
+  payload.idempotency_key === undefined
+
+/** {@link make} for {@link isLonePush} without an effect and without preferences; undefined: `make` has to judge it. */
+export const lonePushOf = (
+  event: Requested,
+  bytes: number,
+  now: number,
+  idKey: Redacted.Redacted<string>,
+): NotificationState | undefined => {
+  const { payload } = event
+  const [recipient] = payload.recipients ?? []
+  if (!isLonePush(payload) || bytes >= smallRequestBytes || recipient === undefined) return undefined
+  const target = targetOf(recipient)
+  if (validateTarget(target, "push") !== undefined) return undefined
+  const { data, push } = pushOf(payload)
+  const { collapse_key, ...presentation } = push ?? {}
+  if (collapse_key !== undefined || payload.collapse_key !== undefined || push?.badge === "unread") return undefined
+  const { actor, category, expires_at } = payload
+  return {
+    notification_id: event.event_id,
+    user_id: payload.user_id,
+    notification_type: "push",
+    status: "pending",
+    source_event_id: event.event_id,
+    ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
+    content: {
+      title: EmailOptions.oneLine(payload.title ?? ""),
+      text: payload.body ?? "",
+      data,
+      ...(push === undefined ? {} : { push: presentation }),
+      ...(category === undefined ? {} : { category }),
+      ...(actor === undefined ? {} : { actor }),
+      ...(expires_at === undefined ? {} : { expires_at: Timestamp.toMillis(expires_at) }),
+    },
+    deliveries: [{ delivery_id: deliveryIdOf(idKey, event.event_id, target), target }],
+    requested_at: now,
+    updated_at: new Date(now).toISOString(),
+  }
+}
 
 /** A target, and the language of its reader if it is known. */
 interface Addressee {

@@ -23,7 +23,7 @@ import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
-import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result, Schedule } from "effect"
 import * as DocumentCache from "./DocumentCache.ts"
 import * as InvalidTokens from "./InvalidTokens.ts"
 
@@ -43,6 +43,25 @@ export interface DeliveryUpdate {
   readonly report?: true
 }
 
+/** The new notification, whose only open delivery at `index` is sent now. */
+export interface CallClaim {
+  readonly state: NotificationState
+  readonly index: number
+  readonly call: FirstCall
+}
+
+export interface CallEnd {
+  /** As `claimCalls` returned it. */
+  readonly claimed: DocumentCache.Document
+  readonly update: DeliveryUpdate
+}
+
+export type EndedCall =
+  /** With the events, as `applyUpdates` returns them. */
+  | { readonly _tag: "Stored"; readonly events: ReadonlyArray<ResultMessage> }
+  /** The write failed, or another process changed the document. `retry` stores the result, as `applyUpdates`. */
+  | { readonly _tag: "NotStored"; readonly retry: Effect.Effect<ReadonlyArray<ResultMessage>, StateError> }
+
 export class Notifications extends Context.Service<
   Notifications,
   {
@@ -59,6 +78,18 @@ export class Notifications extends Context.Service<
     ) => Effect.Effect<void, Conflict | StateError>
     /** Ends the lease of an interrupted first call. `wasSent` is false if the provider certainly did not receive it. */
     readonly releaseCall: (id: string, index: number, wasSent: boolean) => Effect.Effect<void, Conflict | StateError>
+    /** `createCalling` for several notifications, for `endCalls`. `undefined` for an id that exists. */
+    readonly claimCalls: (
+      claims: ReadonlyArray<CallClaim>,
+    ) => Effect.Effect<ReadonlyArray<DocumentCache.Document | undefined>, StateError>
+    /** Stores the results of calls that `claimCalls` began, in their order. */
+    readonly endCalls: (ends: ReadonlyArray<CallEnd>) => Effect.Effect<ReadonlyArray<EndedCall>>
+    /** As `releaseCall`, of a call that `claimCalls` began. */
+    readonly releaseClaim: (
+      claimed: DocumentCache.Document,
+      index: number,
+      wasSent: boolean,
+    ) => Effect.Effect<void, Conflict | StateError>
     /**
      * Makes the notification available under the request's `event_id` too, if an idempotency key gave it another id.
      */
@@ -87,7 +118,15 @@ interface PendingUpdate {
   readonly done: Deferred.Deferred<ReadonlyArray<ResultMessage>, StateError>
 }
 
+const stored = (events: ReadonlyArray<ResultMessage>): EndedCall => ({ _tag: "Stored", events })
+const notStored = (retry: Effect.Effect<ReadonlyArray<ResultMessage>, StateError>): EndedCall => ({
+  _tag: "NotStored",
+  retry,
+})
+
 const flushDelay = Duration.millis(5)
+const isTransient = ({ _tag }: StateError): boolean => _tag === "TransientError"
+const endCallSchedule = Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 5 }))
 
 const make = Effect.gen(function* () {
   const documents = yield* Collection.make(notificationStates)
@@ -177,6 +216,51 @@ const make = Effect.gen(function* () {
       return state
     })
 
+  /** Without the cache: the caller has the document. */
+  const claimCalls: Notifications["Service"]["claimCalls"] = (claims) => {
+    const claimed = claims.map(({ call, index, state }) => ({
+      key: state.notification_id,
+      value: withEntry(state, index, (entry) => ({ ...entry, first_call: call })),
+      revision: 0,
+    }))
+    return Effect.map(documents.writeMany(claimed), (revisions) =>
+      claimed.map((document, at) => {
+        const revision = revisions[at]
+        return revision === undefined ? undefined : { ...document, revision }
+      }),
+    )
+  }
+
+  const endCalls: Notifications["Service"]["endCalls"] = (ends) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const updatedAt = new Date(now).toISOString()
+      const written = ends.map(({ claimed, update }) => ({
+        ...claimed,
+        value: mergeUpdates(claimed.value, [update], updatedAt),
+      }))
+      // A report of the provider came first, or the state is unavailable for a moment: the call cannot be undone.
+      const again = ({ claimed, update }: CallEnd) =>
+        notStored(Effect.retry(applyUpdates(claimed.key, [update]), { while: isTransient, schedule: endCallSchedule }))
+      return Effect.matchEffect(documents.writeMany(written), {
+        onSuccess: (revisions) =>
+          Effect.succeed(
+            ends.map((end, at) => {
+              const next = written[at]?.value
+              return revisions[at] === undefined || next === undefined ? again(end) : stored(finalEvent(next))
+            }),
+          ),
+        onFailure: () => Effect.succeed(ends.map(again)),
+      })
+    })
+
+  const releasedCall = (document: DocumentCache.Document, index: number, wasSent: boolean) => {
+    const call = document.value.deliveries[index]?.first_call
+    if (call === undefined) return undefined
+    return withEntry(document.value, index, ({ first_call: _call, ...entry }) =>
+      wasSent ? { ...entry, first_call: { ...call, lease_until: 0 } } : entry,
+    )
+  }
+
   const alias = (eventId: string, id: string) =>
     eventId === id ? Effect.void : Effect.asVoid(aliases.put(aliasKeyOf(eventId), { notification_id: id }))
 
@@ -189,13 +273,15 @@ const make = Effect.gen(function* () {
     releaseCall: (id, index, wasSent) =>
       Effect.suspend(() => {
         const document = cache.get(id)
-        const call = document?.value.deliveries[index]?.first_call
-        if (document === undefined || call === undefined) return Effect.void
-        const next = withEntry(document.value, index, ({ first_call: _call, ...entry }) =>
-          wasSent ? { ...entry, first_call: { ...call, lease_until: 0 } } : entry,
-        )
-        return write(document, next)
+        const next = document === undefined ? undefined : releasedCall(document, index, wasSent)
+        return document === undefined || next === undefined ? Effect.void : write(document, next)
       }),
+    claimCalls,
+    endCalls,
+    releaseClaim: (claimed, index, wasSent) => {
+      const next = releasedCall(claimed, index, wasSent)
+      return next === undefined ? Effect.void : Effect.asVoid(documents.update(claimed.key, next, claimed.revision))
+    },
     create: (state) =>
       createNew(state).pipe(
         Effect.catchTag("Conflict", () =>
@@ -255,11 +341,22 @@ const openCount = (state: NotificationState | undefined): number => {
 }
 
 /** Returns the same object if nothing changes. */
-const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, now: string): NotificationState => {
+const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, now: string): NotificationState =>
+  mergeUpdates(
+    state,
+    batch.flatMap(({ updates }) => updates),
+    now,
+  )
+
+const mergeUpdates = (
+  state: NotificationState,
+  updates: ReadonlyArray<DeliveryUpdate>,
+  now: string,
+): NotificationState => {
   const deliveries = [...state.deliveries]
   let changed = false
   let reportKey: string | undefined
-  for (const { index, invalidSince, report, summary, targetInvalid } of batch.flatMap(({ updates }) => updates)) {
+  for (const { index, invalidSince, report, summary, targetInvalid } of updates) {
     const planned = deliveries[index]
     if (planned === undefined) continue
     const before = planned.summary

@@ -5,7 +5,7 @@ import type { NotificationType, Recipient } from "@armoricore/domain/events/noti
 import type { NotificationChannel, Target } from "@armoricore/domain/NotificationState"
 import { canonicalAddress } from "@armoricore/state/SuppressionList"
 import { Context, Redacted } from "effect"
-import { createHmac, hash, randomBytes } from "node:crypto"
+import { hash, randomBytes } from "node:crypto"
 
 type NotificationRequest = PayloadOf<"notification.requested">
 
@@ -104,10 +104,36 @@ export const DeliveryIdKey = Context.Reference<Redacted.Redacted<string>>("@armo
  */
 export const deliveryIdOf = (key: Redacted.Redacted<string>, notificationId: string, target: Target): string => {
   const prefix = `${notificationId}.${target.channel}`
-  const mac = createHmac("sha256", Redacted.value(key))
-    .update(`delivery:${prefix}:${identityOf(target)}`)
-    .digest("hex")
+  const mac = macOf(key, `delivery:${prefix}:${identityOf(target)}`)
   return `${prefix}.${mac.slice(0, 32)}`
+}
+
+/** HMAC-SHA-256 in hex by two digests in one shot: half the cost of `createHmac`, of which each push needs one. */
+const macOf = (key: Redacted.Redacted<string>, text: string): string => {
+  const { inner, outer } = padsOf(key)
+  const digest = hash("sha256", Buffer.concat([inner, Buffer.from(text)]), "buffer")
+  return hash("sha256", Buffer.concat([outer, digest]), "hex")
+}
+
+interface Pads {
+  readonly inner: Buffer
+  readonly outer: Buffer
+}
+const pads = new WeakMap<Redacted.Redacted<string>, Pads>()
+
+/** RFC 2104. */
+const padsOf = (key: Redacted.Redacted<string>): Pads => {
+  const known = pads.get(key)
+  if (known !== undefined) return known
+  const bytes = Buffer.from(Redacted.value(key))
+  const block = Buffer.alloc(64)
+  block.set(bytes.byteLength > 64 ? hash("sha256", bytes, "buffer") : bytes)
+  const fresh = {
+    inner: Buffer.from(block.map((byte) => byte ^ 0x36)),
+    outer: Buffer.from(block.map((byte) => byte ^ 0x5c)),
+  }
+  pads.set(key, fresh)
+  return fresh
 }
 
 /** A version 8 UUID that is stable for a delivery. Apple requires ids in this form. */

@@ -5,7 +5,7 @@
  */
 import { EventBus } from "@armoricore/bus/EventBus"
 import { PermanentError, TransientError } from "@armoricore/domain/Errors"
-import { KeyValue } from "@armoricore/state/KeyValue"
+import { KeyValue, withoutBatches } from "@armoricore/state/KeyValue"
 import { eventually } from "@armoricore/testing/Eventually"
 import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
@@ -63,7 +63,7 @@ const mortal = Effect.fnUntraced(function* (fatal: number) {
   const context = Context.make(
     KeyValue,
     KeyValue.of({
-      ...state,
+      ...withoutBatches(state),
       put: (...args) => beforeWrite(state.put(...args)),
       create: (...args) => beforeWrite(state.create(...args)),
       update: (...args) => beforeWrite(state.update(...args)),

@@ -7,7 +7,7 @@ import { expectNothingFor } from "@armoricore/testing/Eventually"
 import type { Message, Provider } from "../../src/provider/Provider.ts"
 import { UnknownOutcome } from "../../src/provider/Provider.ts"
 import * as Metrics from "../../src/NotifyMetrics.ts"
-import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
+import { type Bucket, KeyValue, withoutBatches } from "@armoricore/state/KeyValue"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { layerOwnProcess, WorkerTimeouts } from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
@@ -68,7 +68,7 @@ const fatalState = (bucket: string, reached: Deferred.Deferred<void>) => {
   return Layer.effect(
     KeyValue,
     Effect.map(KeyValue, (state) => ({
-      ...state,
+      ...withoutBatches(state),
       create: (where: Bucket, key: string, value: string) =>
         isFatal(where, value) ? die : state.create(where, key, value),
       update: (where: Bucket, key: string, value: string, ...more: [number]) =>

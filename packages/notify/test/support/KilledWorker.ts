@@ -7,7 +7,7 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { event } from "@armoricore/bus/Address"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
-import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
+import { type Bucket, KeyValue, withoutBatches } from "@armoricore/state/KeyValue"
 import { Testing } from "@armoricore/testing"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
 import { WorkerTimeouts } from "@armoricore/worker/Worker"
@@ -61,7 +61,7 @@ const isSent = (value: string) => value.includes('"status":"sent"')
 const watchedState = Layer.effect(
   KeyValue,
   Effect.map(KeyValue, (state) => ({
-    ...state,
+    ...withoutBatches(state),
     update: (where: Bucket, key: string, value: string, ...more: [number]) => {
       if (order.point === "recorded" && isSent(value) && !key.includes(".batch."))
         return Effect.andThen(state.update(where, key, value, ...more), hang)

@@ -49,6 +49,17 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
       update: (bucket, key, value, revision, options) =>
         // 0 means "no entry" in the engine and is never a revision.
         revision > 0 ? compareAndSet(bucket, key, value, revision, options) : Effect.fail(new Conflict({ key })),
+      getMany: Effect.fnUntraced(function* (bucket, keys) {
+        yield* Effect.forEach(keys, (key) => check(bucket, key), { discard: true })
+        const now = yield* Clock.currentTimeMillis
+        return yield* state.call("getMany", { bucket: bucket.name, keys, now })
+      }),
+      writeMany: Effect.fnUntraced(function* (bucket, writes) {
+        yield* Effect.forEach(writes, ({ key }) => check(bucket, key), { discard: true })
+        const now = yield* Clock.currentTimeMillis
+        const expiresAt = expiryOf(bucket, undefined, now)
+        return yield* state.call("writeMany", { bucket: bucket.name, writes, expiresAt, now })
+      }),
       remove: (bucket, key, expected) =>
         Effect.gen(function* () {
           yield* check(bucket, key)

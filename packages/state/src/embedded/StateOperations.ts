@@ -32,35 +32,52 @@ const select = "SELECT key, value, revision FROM state_entry WHERE bucket = ? AN
 const find = (db: EngineDatabase, { bucket, key, now }: EntryKey): Row | undefined =>
   db.get<Row>(`${select} AND key = ?`, bucket, now, key)
 
+interface Write extends EntryKey {
+  readonly value: string
+  readonly expiresAt: number | undefined
+  readonly expected: number | undefined
+}
+
+const write = (db: EngineDatabase, place: Write): number | undefined => {
+  const { bucket, key, value, expiresAt, expected } = place
+  if (expected !== undefined && (find(db, place)?.revision ?? 0) !== expected) return undefined
+  db.run("UPDATE state_revision SET last = last + 1")
+  const revision = db.get<{ readonly last: number }>("SELECT last FROM state_revision")?.last ?? 0
+  db.run(
+    `INSERT INTO state_entry (bucket, key, value, revision, ends) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = excluded.revision, ends = excluded.ends`,
+    bucket,
+    key,
+    value,
+    revision,
+    expiresAt ?? null,
+  )
+  return revision
+}
+
 export const operations = {
   get: (db: EngineDatabase, place: EntryKey): Row | undefined => find(db, place),
+
+  getMany: (
+    db: EngineDatabase,
+    { keys, ...place }: Omit<EntryKey, "key"> & { readonly keys: ReadonlyArray<string> },
+  ): ReadonlyArray<Row | undefined> => keys.map((key) => find(db, { ...place, key })),
 
   /**
    * `expected`: the revision that must be current, 0 for no entry, undefined for any. Returns undefined on a mismatch.
    */
-  write: (
+  write,
+
+  writeMany: (
     db: EngineDatabase,
-    place: EntryKey & {
-      readonly value: string
-      readonly expiresAt: number | undefined
-      readonly expected: number | undefined
+    {
+      writes,
+      ...place
+    }: Omit<Write, "key" | "value" | "expected"> & {
+      readonly writes: ReadonlyArray<{ readonly key: string; readonly value: string; readonly revision: number }>
     },
-  ): number | undefined => {
-    const { bucket, key, value, expiresAt, expected } = place
-    if (expected !== undefined && (find(db, place)?.revision ?? 0) !== expected) return undefined
-    db.run("UPDATE state_revision SET last = last + 1")
-    const revision = db.get<{ readonly last: number }>("SELECT last FROM state_revision")?.last ?? 0
-    db.run(
-      `INSERT INTO state_entry (bucket, key, value, revision, ends) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = excluded.revision, ends = excluded.ends`,
-      bucket,
-      key,
-      value,
-      revision,
-      expiresAt ?? null,
-    )
-    return revision
-  },
+  ): ReadonlyArray<number | undefined> =>
+    writes.map(({ key, revision, value }) => write(db, { ...place, key, value, expected: revision })),
 
   /** Returns whether the entry is removed; false if its revision is not `expected`. */
   remove: (db: EngineDatabase, place: EntryKey & { readonly expected: number | undefined }): boolean => {

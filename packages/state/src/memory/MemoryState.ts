@@ -63,6 +63,27 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
           ? Effect.succeed(write(bucket, key, value, options, now))
           : Effect.fail(new Conflict({ key })),
       ),
+    getMany: (bucket, keys) =>
+      Effect.andThen(
+        Effect.forEach(keys, (key) => check(bucket, key), { discard: true }),
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          keys.map((key) => {
+            const entry = current(bucket, key, now)
+            return entry === undefined ? undefined : toEntry(entry)
+          }),
+        ),
+      ),
+    writeMany: (bucket, writes) =>
+      Effect.andThen(
+        Effect.forEach(writes, ({ key }) => check(bucket, key), { discard: true }),
+        Effect.map(Clock.currentTimeMillis, (now) =>
+          writes.map(({ key, revision: expected, value }) =>
+            (current(bucket, key, now)?.revision ?? 0) === expected
+              ? write(bucket, key, value, undefined, now)
+              : undefined,
+          ),
+        ),
+      ),
     remove: (bucket, key, expected) =>
       atomically(bucket, key, (now) => {
         const entry = current(bucket, key, now)

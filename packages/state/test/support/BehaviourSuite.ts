@@ -1,7 +1,7 @@
 /** The behaviour of every adapter of the key-value port. Each test uses its own key prefix, so that they share a bucket. */
 import { randomUUID } from "node:crypto"
 import { assert, layer } from "@effect/vitest"
-import { type Bucket, KeyValue } from "@armoricore/state/KeyValue"
+import { type Bucket, KeyValue, readAll, writeAll } from "@armoricore/state/KeyValue"
 import { Duration, Effect, type Layer, Option, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 
@@ -99,6 +99,33 @@ export const behaviourSuite = (name: string, state: Layer.Layer<KeyValue, unknow
         const lost = yield* Effect.flip(create(bucket, key, "second"))
         assert.strictEqual(lost._tag, "Conflict")
         assert.strictEqual(Option.getOrThrow(yield* get(bucket, key)).value, "first")
+      }),
+    )
+
+    it.effect("reads and writes several at once: each write is a compare-and-set of its own", () =>
+      Effect.gen(function* () {
+        const state = yield* KeyValue
+        const prefix = yield* fresh
+        const [known, unknown, stale] = [`${prefix}a`, `${prefix}b`, `${prefix}c`]
+        const first = yield* state.put(bucket, known, "one")
+        const old = yield* state.put(bucket, stale, "one")
+        yield* state.put(bucket, stale, "two")
+        const revisions = yield* writeAll(state, bucket, [
+          { key: known, value: "two", revision: first },
+          { key: unknown, value: "new", revision: 0 },
+          { key: stale, value: "three", revision: old },
+          { key: known, value: "three", revision: 0 },
+        ])
+        assert.deepStrictEqual(
+          revisions.map((revision) => revision === undefined),
+          [false, false, true, true],
+        )
+        const found = yield* readAll(state, bucket, [stale, `${prefix}none`, known, unknown])
+        assert.deepStrictEqual(
+          found.map((entry) => entry?.value),
+          ["two", undefined, "two", "new"],
+        )
+        assert.deepStrictEqual([found[2]?.revision, found[3]?.revision], revisions.slice(0, 2))
       }),
     )
 

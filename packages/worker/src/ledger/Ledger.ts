@@ -18,7 +18,7 @@
  *   the next worker that acquires the message publishes the cancellation.
  */
 import { ConfigurationError, Conflict, type TransientError } from "@armoricore/domain/Errors"
-import { type Bucket, KeyValue, type StateError } from "@armoricore/state/KeyValue"
+import { type Bucket, KeyValue, type StateError, writeAll } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Layer, Option, Result, Schema, Semaphore } from "effect"
 import * as KeyedQueue from "./KeyedQueue.ts"
 import * as Replays from "./Replays.ts"
@@ -77,6 +77,13 @@ type LedgerRecord = typeof LedgerRecord.Type
 const LedgerRecordJson = Schema.fromJsonString(LedgerRecord)
 const decodeRecord = Schema.decodeUnknownEffect(LedgerRecordJson)
 
+export interface NewDecision {
+  readonly key: string
+  /** When the message was received, epoch milliseconds. */
+  readonly firstAt: number
+  readonly decision: Decision
+}
+
 export interface Lease {
   /** Grows with each owner of the message. */
   readonly fencingToken: number
@@ -112,6 +119,11 @@ export class Ledger extends Context.Service<
      * with `Conflict` if the message has a record by then. The fencing token is 0.
      */
     readonly acquireLater: (key: string, owner: string, leaseDuration: Duration.Duration) => Effect.Effect<Lease>
+    /**
+     * Stores the decisions of messages that were handled at their first attempt without a lease. Returns, in the order of
+     * the messages, whether each is stored: false if the message has a record.
+     */
+    readonly decideNew: (messages: ReadonlyArray<NewDecision>) => Effect.Effect<ReadonlyArray<boolean>, StateError>
     /** Deletes the record, so that a replay runs the handler again. */
     readonly remove: (key: string) => Effect.Effect<void, StateError>
     /** Deletes the record if its decision made a dead letter. */
@@ -277,6 +289,20 @@ export class Ledger extends Context.Service<
         acquireLater: (key, owner, leaseDuration) =>
           Effect.map(Clock.currentTimeMillis, (now) =>
             leaseOf(key, owner, leaseDuration, { attempts: 0, firstAt: now, expiredLeases: 0 }, noRecord),
+          ),
+        decideNew: (messages) =>
+          Effect.flatMap(Clock.currentTimeMillis, (at) =>
+            Effect.map(
+              writeAll(
+                kv,
+                ledgerBucket,
+                messages.map(({ decision, firstAt, key }) => {
+                  const record: LedgerRecord = { status: "decided", at, attempts: 1, firstAt, decision }
+                  return { key, value: JSON.stringify(record), revision: noRecord }
+                }),
+              ),
+              (revisions) => revisions.map((revision) => revision !== undefined),
+            ),
           ),
         cancel,
         removeDeadLettered: Effect.fn("Ledger.removeDeadLettered")(function* (key) {
