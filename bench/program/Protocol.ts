@@ -34,12 +34,21 @@ export type CrowdCommand =
   | { readonly order: "stop probing" }
   /** Writes one message every `everyMillis`. */
   | { readonly order: "pace"; readonly messages: number; readonly everyMillis: number }
+  /** Clients react to these messages by turns, at this rate. */
+  | {
+      readonly order: "react"
+      readonly ids: ReadonlyArray<string>
+      readonly perSecond: number
+      readonly seconds: number
+    }
   /** Reports once every client has received so many broadcasts since the last order. */
   | { readonly order: "receive"; readonly broadcasts: number }
 
 export type CrowdReport =
   | { readonly report: "connected" }
   | { readonly report: "written" }
+  /** The frames that all clients received for it: replies and counts. */
+  | { readonly report: "reacted"; readonly frames: number }
   /** How long each reply took, in milliseconds. */
   | { readonly report: "probed"; readonly replies: ReadonlyArray<number> }
   /** How late the paced messages arrived, in milliseconds. */
@@ -55,3 +64,7 @@ export const push = (topic: string, sequence: number, kind?: TextKind): string =
   const content = kind === undefined ? textOf(sequence) : `${sequence} ${longTexts[kind]}`.slice(0, 4000)
   return JSON.stringify(["1", `${sequence}`, topic, "new_message", { content }])
 }
+
+/** No client reacts with one emoji to one message twice. */
+export const reaction = (topic: string, id: string, sequence: number, round: number): string =>
+  JSON.stringify(["1", `r${sequence}`, topic, "react", { id, emoji: `:e${round}:` }])

@@ -3,7 +3,7 @@
  * count frames without decoding them.
  */
 import { connect, type RawClient } from "../realtime/RawClient.ts"
-import { type CrowdCommand, type CrowdReport, push, type TextKind, timeMarker } from "./Protocol.ts"
+import { type CrowdCommand, type CrowdReport, push, reaction, type TextKind, timeMarker } from "./Protocol.ts"
 
 const reply = Buffer.from('"phx_reply"')
 const marker = Buffer.from(timeMarker)
@@ -107,6 +107,29 @@ const pace = ({ everyMillis, messages }: Extract<CrowdCommand, { order: "pace" }
   }, everyMillis)
 }
 
+/** In milliseconds: the last counts are announced in this time. */
+const afterReactions = 1_500
+
+const react = ({ ids, perSecond, seconds }: Extract<CrowdCommand, { order: "react" }>): void => {
+  const before = totalFrames()
+  const from = performance.now()
+  let sent = 0
+  const timer = setInterval(() => {
+    const due = Math.min(perSecond * seconds, (perSecond * (performance.now() - from)) / 1000)
+    for (; sent < due; sent++) {
+      const member = members[sent % members.length]
+      member?.client.send(reaction(topic, ids[sent % ids.length] ?? "", sent, Math.floor(sent / members.length)))
+    }
+    if (sent < perSecond * seconds) return
+    clearInterval(timer)
+    setTimeout(() => {
+      const frames = totalFrames() - before
+      framesBefore += frames
+      sendReport({ report: "reacted", frames })
+    }, afterReactions)
+  }, 5)
+}
+
 let probe: NodeJS.Timeout | undefined
 let probedReplies: Array<number> = []
 
@@ -146,6 +169,9 @@ process.on("message", (command: CrowdCommand) => {
     case "pace":
       isPaced = true
       if (command.messages > 0) pace(command)
+      break
+    case "react":
+      react(command)
       break
     case "probe":
       startProbe(command.everyMillis)

@@ -3,6 +3,7 @@
  * turns in one run, two rooms without anything else: raw `ws`, and a server that coalesces all frames of a turn.
  *
  * - chat in a room of 1,000: 200 of them write, 8 and 64 messages in flight; and 20 messages a second;
+ * - 1,000 reactions a second to the latest 10 messages of that room, by turns of all its users;
  * - chat of 8 writers alone: what a message costs beyond its fan-out;
  * - 1,000 people connect at once, each with a token and one chat room.
  *
@@ -25,6 +26,8 @@ const crowds = 2
 const busyMessages = { 8: 500, 64: 1000 } as const
 const loneMessages = 1000
 const pacedMessages = 80
+const reactionsPerSecond = 1000
+const reactionSeconds = 5
 
 /** The server is at rest: what a message caused, such as moderation, is done. */
 const atRest = Effect.fnUntraced(function* (subject: Subject.Subject) {
@@ -82,6 +85,19 @@ const measure = Effect.fnUntraced(function* (subject: Subject.Subject, tokens: R
       return yield* ofAll(all, (crowd) => crowd.request({ order: "receive", broadcasts: pacedMessages }, "received"))
     }),
   )
+  const isOurs = subject.kind.startsWith("armoricore")
+  const ids = isOurs ? yield* latestIds(port, tokens[0] ?? "") : []
+  const reactions = isOurs
+    ? yield* cost(
+        ofAll(all, (crowd) =>
+          crowd.request(
+            { order: "react", ids, perSecond: reactionsPerSecond / crowds, seconds: reactionSeconds },
+            "reacted",
+          ),
+        ),
+      )
+    : undefined
+  const reactionFrames = reactions?.value.reduce((sum, { frames }) => sum + frames, 0) ?? Number.NaN
   const late = paced.value.flatMap((report) => report.late).sort((a, b) => a - b)
   const perMillion = (cpu: number, messages: number) => (cpu / (messages * subscribers)) * 1e6
   return {
@@ -92,10 +108,22 @@ const measure = Effect.fnUntraced(function* (subject: Subject.Subject, tokens: R
     p50: late[Math.floor(late.length * 0.5)] ?? Number.NaN,
     p99: late[Math.floor(late.length * 0.99)] ?? Number.NaN,
     lone: (lone.cpu / loneMessages) * 1000,
+    reaction: ((reactions?.cpu ?? Number.NaN) / (reactionsPerSecond * reactionSeconds)) * 1000,
+    reactionDelivery: ((reactions?.cpu ?? Number.NaN) / reactionFrames) * 1e6,
     connection: (storm.cpu / subscribers) * 1000,
     stormSeconds: storm.seconds,
   }
 }, Effect.scoped)
+
+/** Of the latest 10 messages of the room. */
+const latestIds = (port: number, token: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/topics/chat:room:bench/messages?limit=10`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const { messages } = (await response.json()) as { readonly messages: ReadonlyArray<{ readonly id: string }> }
+    return messages.map(({ id }) => id)
+  })
 
 type Measured = Effect.Success<ReturnType<typeof measure>>
 
@@ -103,7 +131,8 @@ const program = Effect.gen(function* () {
   const signer = yield* Tokens.Tokens
   const tokens = yield* Effect.forEach(
     Array.from({ length: subscribers }, (_, index) => index),
-    (index) => signer.sign({ userId: `user-${index}`, ttl: Duration.hours(1) }),
+    (index) =>
+      signer.sign({ userId: `user-${index}`, roles: index === 0 ? ["publisher"] : [], ttl: Duration.hours(1) }),
   )
   const kinds = subjectKinds.filter((kind) => only === undefined || kind === only)
   const found = new Map<SubjectKind, Array<Measured>>(kinds.map((kind) => [kind, []]))
@@ -130,6 +159,8 @@ const program = Effect.gen(function* () {
     "p50 / p99 ms",
     "CPU ms a message of 8 writers alone",
     "CPU ms a connection with one join",
+    "1,000 reactions/s: CPU s per 1M deliveries",
+    "CPU ms a reaction",
   ]
   const rows = kinds.map((kind) => [
     kind,
@@ -140,11 +171,14 @@ const program = Effect.gen(function* () {
     `${least(kind, ({ p50 }) => p50).toFixed(1)} / ${cell(kind, ({ p99 }) => p99, 1)}`,
     least(kind, ({ lone }) => lone).toFixed(2),
     least(kind, ({ connection }) => connection).toFixed(2),
+    ...[least(kind, ({ reactionDelivery }) => reactionDelivery), least(kind, ({ reaction }) => reaction)].map((value) =>
+      Number.isNaN(value) ? "–" : value.toFixed(2),
+    ),
   ])
   const body = [
     `A room of ${subscribers}; ${writers} of them write; the best of ${rounds} rounds; in brackets, parts of raw \`ws\` that encodes each broadcast once. \`limit\` writes all frames of a turn at once. CPU of nats-server is not included.`,
     Results.markdownTable([head, ...rows]),
-    "Aim: at most 2.5 CPU s and 0.30 of raw `ws` at 8 in flight, 1.2 CPU s at 64, at most 1.1 of its CPU and 1.2 of its p99 at 20 messages/s; 0.8 CPU ms a message beyond its fan-out; 0.15 CPU ms a connection. Raw `ws` has neither tokens nor rooms.",
+    "Aim: at most 2.5 CPU s and 0.30 of raw `ws` at 8 in flight, 1.2 CPU s at 64, at most 1.1 of its CPU and 1.2 of its p99 at 20 messages/s; 0.8 CPU ms a message beyond its fan-out; 0.15 CPU ms a connection; for reactions at most the CPU per delivery of 20 messages/s. Raw `ws` has neither tokens nor rooms.",
   ].join("\n\n")
   yield* Results.writeSection("program", "npm run bench:program", body)
   yield* Console.log(body)

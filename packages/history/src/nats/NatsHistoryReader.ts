@@ -45,12 +45,13 @@ export const readBefore = (
   readConsistent(nats, room, (last) =>
     Effect.gen(function* () {
       const first = yield* getMessage(nats, { seq: 1, next_by_subj: subjectOf(room) })
+      const start = first?.seq ?? Number.POSITIVE_INFINITY
       const wanted = limit + 1
       let found: ReadonlyArray<HistoryItem> = []
       let to = Math.min(before ?? Number.POSITIVE_INFINITY, last + 1)
       let length = wanted * 2
-      while (first !== undefined && found.length < wanted && to > first.seq) {
-        const from = Math.max(first.seq, to - length)
+      while (found.length < wanted && to > start) {
+        const from = Math.max(start, to - length)
         const missing = wanted - found.length
         const tooMany = (items: ReadonlyArray<HistoryItem>) => items.length > missing * tolerance
         const part = yield* NatsRangeReader.read(nats, room, { from, to, last, wanted: missing, headersOnly }, tooMany)
