@@ -14,12 +14,12 @@ import { event as eventAddress } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { type ConfigurationError, InvalidEvent, type TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import type { AnyEvent } from "@armoricore/domain/EventRegistry"
+import { type AnyEvent, isEventType } from "@armoricore/domain/EventRegistry"
 import * as Traceparent from "@armoricore/domain/Traceparent"
 import * as TraceContext from "@armoricore/worker/TraceContext"
 import * as Signature from "@armoricore/domain/Signature"
 import { increment, published } from "@armoricore/worker/WorkerMetrics"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Predicate } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
@@ -71,7 +71,8 @@ const publish = Effect.fn("EventApi.publish")(function* (
   }
   // All items are validated before the first is published, so a rejected request has published nothing.
   const decoded = yield* Effect.forEach(items, (item, index) =>
-    EventCodec.decodeJson(item).pipe(
+    authorizeType(options, item).pipe(
+      Effect.andThen(EventCodec.decodeJson(item)),
       Effect.tap(({ event }) => authorize(options, owner, event)),
       Effect.mapError((error) => (isBatch && error._tag === "InvalidEvent" ? prependPath(error, index) : error)),
     ),
@@ -110,15 +111,23 @@ const prependPath = (error: InvalidEvent, index: number): InvalidEvent =>
     message: error.message,
   })
 
+/** A source that may not publish a type gets this answer first: to correct the payload would not help. */
+const authorizeType = ({ sources }: EventsOptions, item: unknown): Effect.Effect<void, InvalidEvent> =>
+  Predicate.hasProperty(item, "event_type") &&
+  Predicate.hasProperty(item, "source") &&
+  typeof item.event_type === "string" &&
+  typeof item.source === "string" &&
+  isEventType(item.event_type) &&
+  sources.get(item.source)?.has(item.event_type) !== true
+    ? Effect.fail(forbiddenSource(item.source, item.event_type))
+    : Effect.void
+
 /** The workers check the same again, since events also reach them from the bus; here the caller gets the reason at once. */
 const authorize = (
-  { sources, uploadTokens }: EventsOptions,
+  { uploadTokens }: EventsOptions,
   owner: MediaOwner.MediaOwner,
   event: AnyEvent,
 ): Effect.Effect<void, InvalidEvent | TransientError | ConfigurationError> => {
-  if (sources.get(event.source)?.has(event.event_type) !== true) {
-    return Effect.fail(forbiddenSource(event.source, event.event_type))
-  }
   const fault = uploadTokenFault(uploadTokens, event)
   if (fault !== undefined) return Effect.fail(fault)
   return event.event_type === "media.uploaded" || event.event_type === "transcription.requested"

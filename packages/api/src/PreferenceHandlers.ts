@@ -1,9 +1,10 @@
 /** `GET` and `PUT /v1/users/{id}/preferences`. */
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
+import { Preferences } from "@armoricore/domain/Preferences"
 import type { SigningKeys } from "@armoricore/domain/Signature"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
@@ -11,6 +12,15 @@ import { PreferenceDocument } from "./contract/PreferenceApi.ts"
 import { type ApiError, asProblem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as UserAccess from "./UserAccess.ts"
+
+/** A body with a misspelt name must not clear everything. */
+const NotEmpty = Schema.Record(Schema.String, Schema.Unknown).check(
+  Schema.makeFilter((body: object) =>
+    Object.keys(Preferences.fields).some((name) => name in body)
+      ? undefined
+      : { path: ["categories"], issue: "send at least one of categories, quiet_hours and locale; others are cleared" },
+  ),
+)
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -31,6 +41,7 @@ export const layer = ({ signingKeys }: { readonly signingKeys: SigningKeys }) =>
 
       const put = Effect.fn("PreferenceApi.put")(function* (request: Request, id: string) {
         const { body, userId } = yield* UserAccess.authorize(request, id, signingKeys)
+        yield* RequestBody.decode(NotEmpty, body)
         const wanted = yield* RequestBody.decode(PreferenceDocument, body)
         yield* preferences.put(userId, wanted)
         return wanted

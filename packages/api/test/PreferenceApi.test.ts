@@ -18,8 +18,14 @@ describe("/v1/users/{id}/preferences", () => {
       assert.deepStrictEqual((yield* put(wanted)).body, wanted)
       const backend = yield* signToken("php", "publisher")
       assert.deepStrictEqual((yield* sendRequest("GET", path, { token: backend })).body, wanted)
+      const quiet_hours = { from: "22:00", to: "07:00", time_zone: "UTC" }
+      assert.deepStrictEqual((yield* put({ quiet_hours })).body, { categories: {}, quiet_hours })
+      // PHP encodes empty objects as [].
+      assert.deepStrictEqual((yield* put({ categories: { orders: [] } })).body, { categories: { orders: {} } })
+      assert.deepStrictEqual((yield* put({ categories: [], locale: "de" })).body, { categories: {}, locale: "de" })
       for (const [body, wrong] of [
         [{}, "categories"],
+        [{ category: {} }, "categories"],
         [{ categories: { "A b": {} } }, "categories"],
         [{ categories: { orders: { push: "yes" } } }, "categories.orders.push"],
         [{ categories: {}, quiet_hours: { from: "22:00", to: "22:00", time_zone: "UTC" } }, "quiet_hours.to"],

@@ -64,13 +64,15 @@ export const layer = (options: TokensOptions): Layer.Layer<Tokens, Configuration
               "tokens are verified with public keys (JWT_JWKS_URL, JWT_PUBLIC_KEY), so only the owner of the private keys can sign; set JWT_SECRET instead",
           })
         }
-        const now = yield* Clock.currentTimeMillis
+        const now = (yield* Clock.currentTimeMillis) / 1000
+        const issuedAt = Math.floor(now)
+        const seconds = Math.max(1, Duration.toSeconds(ttl))
         const claims = {
           ...Claims.identityClaims(options, { userId, roles }),
           ...(channels === undefined ? {} : { channels: [...channels] }),
-          // Rounded up to whole seconds.
-          iat: Math.floor(now / 1000),
-          exp: Math.ceil((now + Math.max(1_000, Duration.toMillis(ttl))) / 1000),
+          iat: issuedAt,
+          // Whole seconds. A token of a few seconds would lose much of its time if `exp` were not rounded up.
+          exp: seconds < 60 ? Math.ceil(now + seconds) : issuedAt + Math.ceil(seconds),
           ...(issuer === undefined ? {} : { iss: issuer }),
           ...(options.audience === undefined ? {} : { aud: options.audience }),
         }

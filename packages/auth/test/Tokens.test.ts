@@ -80,7 +80,11 @@ describe("Tokens with a secret", () => {
     // regression: clocks that differed by 2 s made every new token invalid
     Effect.gen(function* () {
       const token = yield* (yield* Tokens).sign({ userId: "u1", ttl: Duration.minutes(1) })
-      yield* TestClock.adjust("59 seconds")
+      yield* TestClock.adjust("400 millis")
+      const claims = Jose.decodeJwt(yield* (yield* Tokens).sign({ userId: "u1", ttl: Duration.hours(1) }))
+      // regression: `exp` was rounded up, so a token of one hour lived for 3,601 s
+      assert.deepInclude(claims, { iat: 0, exp: 3_600 })
+      yield* TestClock.adjust("58600 millis")
       assert.strictEqual((yield* verify(token)).expiresAt, 60_000)
       yield* TestClock.adjust("30 seconds")
       assert.strictEqual((yield* verify(token)).expiresAt, 90_000)

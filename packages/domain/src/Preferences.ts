@@ -2,7 +2,8 @@
  * What a user wants to receive: category × channel, quiet hours and a language. Pure: the services decide with these
  * functions, and so may a page.
  */
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { PhpObject } from "./JsonCodecs.ts"
 import { Locale, TimeZone } from "./Localization.ts"
 
 /** The channels that a user may switch. */
@@ -37,16 +38,18 @@ export type CategoryChoice = typeof CategoryChoice.Type
 const maxCategories = 200
 
 export const Preferences = Schema.Struct({
-  categories: Schema.Record(Schema.String, CategoryChoice).check(
-    Schema.makeFilter((categories: object) => {
-      const names = Object.keys(categories)
-      if (names.length > maxCategories) return `has more than ${maxCategories} categories`
-      const wrong = names.find((name) => !categoryPattern.test(name))
-      return wrong === undefined
-        ? undefined
-        : `has the category ${JSON.stringify(wrong)}; a name has 1 to 64 characters of a-z 0-9 _ -, and * stands for all`
-    }),
-  ),
+  categories: PhpObject(Schema.Record(Schema.String, PhpObject(CategoryChoice)))
+    .check(
+      Schema.makeFilter((categories: object) => {
+        const names = Object.keys(categories)
+        if (names.length > maxCategories) return `has more than ${maxCategories} categories`
+        const wrong = names.find((name) => !categoryPattern.test(name))
+        return wrong === undefined
+          ? undefined
+          : `has the category ${JSON.stringify(wrong)}; a name has 1 to 64 characters of a-z 0-9 _ -, and * stands for all`
+      }),
+    )
+    .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
   quiet_hours: Schema.optionalKey(QuietHours),
   locale: Schema.optionalKey(Locale),
 })

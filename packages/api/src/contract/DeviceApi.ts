@@ -20,8 +20,8 @@ interface Registration {
 
 const tokenRules: Readonly<Record<Exclude<Platform, "web">, readonly [pattern: RegExp, expected: string]>> = {
   ios: [/^(?:[0-9a-fA-F]{2}){16,100}$/, "an APNs token consists of hexadecimal digits"],
-  android: [/^[\x21-\x7e]{8,4096}$/, "an FCM token has 8 to 4,096 printable ASCII characters and no spaces"],
-  fcm: [/^[\x21-\x7e]{8,4096}$/, "an FCM token has 8 to 4,096 printable ASCII characters and no spaces"],
+  android: [/^[\x21-\x7e]{1,4096}$/, "an FCM token has 1 to 4,096 printable ASCII characters and no spaces"],
+  fcm: [/^[\x21-\x7e]{1,4096}$/, "an FCM token has 1 to 4,096 printable ASCII characters and no spaces"],
   email: [/^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]{1,190}$/u, "use the form name@example.com"],
 }
 

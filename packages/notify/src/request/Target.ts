@@ -201,9 +201,9 @@ export const validateTarget = (target: Target, type: NotificationType | undefine
     case "fcm":
       if ("topic" in target) return /^[A-Za-z0-9_.~%-]{1,900}$/.test(target.topic) ? undefined : malformedTopic
       if ("condition" in target) return isCondition(target.condition) ? undefined : malformedCondition
-      return /^[\x21-\x7e]{8,4096}$/.test(target.token)
+      return /^[\x21-\x7e]{1,4096}$/.test(target.token)
         ? undefined
-        : malformed("an FCM token has 8 to 4,096 printable ASCII characters and no spaces")
+        : malformed("an FCM token has 1 to 4,096 printable ASCII characters and no spaces")
     case "apns":
       return /^([0-9a-fA-F]{2}){16,100}$/.test(target.token)
         ? undefined

@@ -20,7 +20,8 @@ import * as RecordingProvider from "../support/RecordingProvider.ts"
 const { layer: recorder, sent } = RecordingProvider.make()
 const rules = Layer.succeed(CategoryRules, { critical: new Set(["security"]), listed: ["orders"] })
 const notify = service(recorder, {
-  rules: Layer.mergeAll(fastTimings, rules, Layer.succeed(ScheduledWorkInterval, Duration.seconds(10))),
+  // regression: work waited for the next look, up to 15 s. Here it would wait until tomorrow.
+  rules: Layer.mergeAll(fastTimings, rules, Layer.succeed(ScheduledWorkInterval, Duration.days(1))),
 }).pipe(Layer.provideMerge(Layer.provideMerge(UserPreferences.layer, ports)))
 
 const push = (fields: object = {}) => publishRequest({ recipients: [{ fcm_token: "fcm-token-1" }], ...fields })
