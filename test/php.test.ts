@@ -99,6 +99,7 @@ describe.skipIf(php.missing)("PHP", () => {
           JWT_SECRET,
           EVENT_SIGNING_KEYS: "php:secret-1",
           MEDIA_UPLOAD_TOKEN: "required",
+          NOTIFY_WORKFLOWS: join(examples, "workflows"),
           WEBHOOK_URL: `http://127.0.0.1:${port}/`,
           WEBHOOK_SECRET: "the webhook's secret",
         })
@@ -140,6 +141,31 @@ describe.skipIf(php.missing)("PHP", () => {
         // The request id of the backend's own request arrives at the end.
         assert.strictEqual(result.request_id, "request-7")
         assert.strictEqual(result.traceparent?.split("-")[1], traceId)
+
+        // A device, a workflow, and a push that is scheduled and cancelled.
+        const OPERATOR = yield* run("token.php", ["ida", "operator"], { JWT_SECRET })
+        const stateOf = (id: string) =>
+          Effect.promise(async () => {
+            const answer = await fetch(`${url}/v1/notifications/${id}`, {
+              headers: { authorization: `Bearer ${OPERATOR}` },
+            })
+            return JSON.stringify(await answer.json())
+          })
+        assert.strictEqual(
+          yield* run("register-device.php", ["42", "phone-1", "fcm-token-1"], mine),
+          "phone-1 registered",
+        )
+        const runId = yield* run("trigger-workflow.php", ["42", "7"], mine)
+        assert.match(runId, /^[0-9a-f-]{36}$/)
+        const inboxOf = Effect.promise(async () => {
+          const answer = await fetch(`${url}/v1/users/42/inbox`, { headers: { authorization: `Bearer ${TOKEN}` } })
+          return await answer.text()
+        })
+        yield* until(Effect.map(inboxOf, (text) => text.includes('"title":"Anna commented"')))
+        const scheduled = yield* run("schedule.php", ["42", "trial-42", "+1 day"], mine)
+        yield* until(Effect.map(stateOf(scheduled), (text) => text.includes('"status":"pending"')))
+        assert.strictEqual(yield* run("cancel.php", ["trial-42"], mine), "cancelled")
+        yield* until(Effect.map(stateOf(scheduled), (text) => text.includes('"reason":"cancelled"')))
 
         const output = yield* runPhpunit(
           { ARMORICORE_TEST_URL: url, ARMORICORE_TEST_JWT_SECRET: JWT_SECRET },
