@@ -4,12 +4,16 @@
  */
 import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
+import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted } from "effect"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { requestEvent, until } from "../support/NotifyHarness.ts"
+
+const natsServer = Programs.requireProgram("nats-server")
 
 interface WorkerReport {
   readonly at?: string
@@ -73,6 +77,20 @@ const killAndRestart = Effect.fnUntraced(function* (
   const last = yield* awaitReport(second.reports, ({ result }) => result !== undefined)
   return { deliveries: last?.result?.payload.deliveries ?? [], unknown: last?.unknown }
 })
+
+/** Two pushes, a digest before them and a wait between them. */
+const workflow = {
+  name: "two-pushes",
+  instructions: [
+    { op: "digest", millis: 500 },
+    { op: "send", name: "first", type: "push" },
+    { op: "delay", millis: 500 },
+    { op: "jump_unless", condition: { sent: "first" }, to: 5 },
+    { op: "send", name: "second", type: "push" },
+  ],
+}
+/** Around the moves of the run: a step was carried out and not recorded, or recorded and not continued. */
+const moves = ["after-1", "before-2", "after-3", "before-5"]
 
 const awaitStop = (reports: ReadonlyArray<WorkerReport>) => awaitReport(reports, (one) => one.at !== undefined)
 const servers = Layer.mergeAll(FakeApns.layer, FakeSmtp.layer, NodeServices.layer)
@@ -171,6 +189,40 @@ describe("when a worker process is killed", () => {
         )
       }).pipe(Effect.provide(servers)),
     120_000,
+  )
+
+  it.live.each(natsServer.missing ? ["embedded"] : ["embedded", "nats"])(
+    "at each step of a workflow, the next process goes on with it, and each step has its effect once (%s)",
+    (bus) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const folder = yield* fs.makeTempDirectoryScoped({ prefix: "notify-kill-" })
+        const apns = yield* FakeApns
+        const { baseUrl, ca, keyId, teamId, topic } = apns
+        const order = {
+          folder,
+          workflow,
+          ...(bus === "nats" ? { nats: (yield* NatsServer.make()).url } : {}),
+          resendUnknownMail: false,
+          smtp: Redacted.value((yield* FakeSmtp).url),
+          apns: { baseUrl, ca, keyId, teamId, topic, key: Redacted.value(apns.key) },
+        }
+        const token = (bus === "nats" ? "ea" : "eb").padEnd(64, "2")
+        const payload = { notification_type: null, workflow: "two-pushes", recipients: [{ apns_token: token }] }
+        for (const [index, point] of moves.entries()) {
+          const publish = index === 0 ? { publish: JSON.stringify(requestEvent(payload)) } : {}
+          const { child, reports } = yield* start({ ...order, ...publish, point })
+          yield* awaitReport(reports, (one) => one.at === point)
+          yield* kill(child)
+        }
+        const { reports } = yield* start({ ...order, point: "none" })
+        const sent = () => apns.sent.filter((one) => one.token === token)
+        yield* until(Effect.sync(sent), ({ length }) => length >= 2, 30)
+        yield* awaitReport(reports, ({ result }) => result !== undefined)
+        assert.strictEqual(new Set(sent().map(({ id }) => id)).size, 2)
+        assert.lengthOf(sent(), 2)
+      }).pipe(Effect.scoped, Effect.provide(servers)),
+    60_000,
   )
 
   it.live(

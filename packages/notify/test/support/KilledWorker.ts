@@ -6,10 +6,21 @@ import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { event } from "@armoricore/bus/Address"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
+import * as NatsBus from "@armoricore/bus/nats/NatsBus"
+import * as NatsConnection from "@armoricore/nats/NatsConnection"
+import * as NatsState from "@armoricore/state/nats/NatsState"
+import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
+import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
+import { deliveryStates, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
+import { userDevices } from "@armoricore/state/UserDevices"
+import { userInboxes } from "@armoricore/state/UserInbox"
+import { userPreferences } from "@armoricore/state/UserPreferences"
+import { runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
+import { scheduledMessages } from "@armoricore/worker/ScheduledWork"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
 import { type Bucket, KeyValue, withoutBatches } from "@armoricore/state/KeyValue"
 import { Testing } from "@armoricore/testing"
-import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import { Ledger, ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { WorkerTimeouts } from "@armoricore/worker/Worker"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -20,6 +31,8 @@ import * as Metrics from "../../src/NotifyMetrics.ts"
 import { type Provider, ProviderRegistry } from "../../src/provider/Provider.ts"
 import * as Apns from "../../src/providers/push/Apns.ts"
 import * as Smtp from "../../src/providers/email/Smtp.ts"
+import type { CompiledWorkflow } from "../../src/workflow/WorkflowFiles.ts"
+import { WorkflowRegistry } from "../../src/workflow/Workflows.ts"
 import { Templates } from "../../src/request/Templates.ts"
 import { common, policy, fastTimings } from "./NotifyHarness.ts"
 
@@ -27,6 +40,9 @@ interface Order {
   readonly folder: string
   readonly point: string
   readonly resendUnknownMail: boolean
+  /** Instead of the embedded bus and state. */
+  readonly nats?: string
+  readonly workflow?: CompiledWorkflow
   readonly publish?: string
   readonly smtp: string
   readonly apns: Omit<Apns.Options, "key"> & { readonly key: string }
@@ -63,6 +79,10 @@ const watchedState = Layer.effect(
   Effect.map(KeyValue, (state) => ({
     ...withoutBatches(state),
     update: (where: Bucket, key: string, value: string, ...more: [number]) => {
+      // `before-2`, `after-2`: around the write that moves a workflow's run to position 2.
+      const [side, position] = order.point.split("-")
+      if (where.name === workflowRuns.bucket.name && value.includes(`"position":${position},`))
+        return side === "before" ? hang : Effect.andThen(state.update(where, key, value, ...more), hang)
       if (order.point === "recorded" && isSent(value) && !key.includes(".batch."))
         return Effect.andThen(state.update(where, key, value, ...more), hang)
       const recordedCount = key.includes(".batch.") ? value.split('"index"').length - 1 : 0
@@ -75,8 +95,15 @@ const watchedState = Layer.effect(
 
 const ports = Ledger.layer.pipe(
   Layer.provideMerge(watchedState),
-  Layer.provideMerge(Layer.merge(EmbeddedBus.layer, EmbeddedState.layer)),
-  Layer.provide(EmbeddedEngine.layerOwner({ folder: order.folder })),
+  Layer.provideMerge(
+    order.nats === undefined
+      ? Layer.merge(EmbeddedBus.layer, EmbeddedState.layer).pipe(
+          Layer.provide(EmbeddedEngine.layerOwner({ folder: order.folder })),
+        )
+      : Layer.merge(NatsBus.layer(), NatsState.layer()).pipe(
+          Layer.provide(NatsConnection.layer({ servers: [order.nats] })),
+        ),
+  ),
 )
 
 const service = NotifyService.layer.pipe(
@@ -92,6 +119,10 @@ const service = NotifyService.layer.pipe(
     Attachments.layer({ buckets: [] }).pipe(Layer.provide(Testing.layer)),
     common,
     fastTimings,
+    Layer.succeed(
+      WorkflowRegistry,
+      new Map(order.workflow === undefined ? [] : [[order.workflow.name, order.workflow] as const]),
+    ),
     policy({ callTimeout: Duration.seconds(4), resendUnknownMail: order.resendUnknownMail }),
     Layer.succeed(WorkerTimeouts, {
       leaseDuration: Duration.seconds(1),
@@ -104,8 +135,32 @@ const service = NotifyService.layer.pipe(
 const counterValue = (metric: Metric.Counter<number>, channel: string) =>
   Effect.map(Metric.value(Metric.withAttributes(metric, { channel })), ({ count }) => count)
 
+/** NATS creates nothing by itself. */
+const setup = Effect.gen(function* () {
+  yield* (yield* EventBus).setup([])
+  yield* (yield* KeyValue).setup(
+    [
+      { bucket: ledgerBucket },
+      erasures,
+      erasingServices,
+      notificationStates,
+      deliveryStates,
+      suppressions,
+      scheduledMessages,
+      workflowRuns,
+      runListings,
+      audienceSends,
+      audienceMembers,
+      userDevices,
+      userPreferences,
+      userInboxes,
+    ].map(({ bucket }) => bucket),
+  )
+})
+
 const program = Effect.gen(function* () {
   const bus = yield* EventBus
+  if (order.nats !== undefined) yield* setup
   yield* bus.subscribe("all-events", ({ body }) => {
     const result: { readonly event_type: string; readonly payload: object } = JSON.parse(new TextDecoder().decode(body))
     if (!/^notification\.(sent|failed)$/.test(result.event_type)) return

@@ -11,7 +11,7 @@ export const DeliveryInfo = Schema.Struct({
   reason: Schema.optionalKey(Schema.String),
   /** Calls of the provider. */
   attempts: Schema.Int,
-  /** What the provider answered last, if it refused. */
+  /** The last answer of the provider, if it refused. */
   message: Schema.optionalKey(Schema.String),
   /** The id that the provider gave the message. */
   provider_id: Schema.optionalKey(Schema.String),
@@ -34,7 +34,7 @@ export const NotificationInfo = Schema.Struct({
 })
 export type NotificationInfo = typeof NotificationInfo.Type
 
-/** What a user receives and where; times are RFC 3339. */
+/** Devices, preferences and inbox of a user; times are RFC 3339. */
 export const UserReach = Schema.Struct({
   devices: Schema.Array(
     Schema.Struct({

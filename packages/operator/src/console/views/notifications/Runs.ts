@@ -74,7 +74,7 @@ export const part = (app: App): Part => {
   const cancel = async (id: string) => {
     const confirmed = await app.confirm({
       title: "Cancel this run?",
-      text: "Its further steps send nothing. What was sent already stays.",
+      text: "Its further steps send nothing. Messages that were sent stay.",
       confirm: "Cancel the run",
       dangerous: true,
     })
