@@ -9,6 +9,7 @@
  */
 import type { Identity } from "@armoricore/auth/Identity"
 import { deriveId } from "@armoricore/domain/DeterministicId"
+import { usersOfDirectTopic } from "@armoricore/domain/DirectTopic"
 import { UserId } from "@armoricore/domain/Ids"
 import { Metadata, NonNegativeIntFromJson, optionalNullable } from "@armoricore/domain/JsonCodecs"
 import { Clock, Effect, Schema } from "effect"
@@ -142,6 +143,12 @@ export const make = Effect.gen(function* () {
       { discard: true, concurrency: 8 },
     )
 
+  /** Both are members: the receiver gets `unread` without having opened the conversation. */
+  const trackDirect = (topic: string, users: ReadonlyArray<string>) =>
+    Effect.catch(readState.trackAll(topic, users), (error) =>
+      Effect.logWarning(`cannot put ${topic} on the lists of its users: ${error.message}`),
+    )
+
   const send = Effect.fnUntraced(function* (room: Member, request: Request<"new_message">) {
     const { attachments: mediaIds = [], client_id, content, mentions = [], metadata, reply_to } = request
     const { userId } = room.identity
@@ -154,6 +161,8 @@ export const make = Effect.gen(function* () {
       ...(mentions.length === 0 ? {} : { mentions: [...new Set(mentions)] }),
       ...(metadata === undefined ? {} : { metadata }),
     }
+    const direct = usersOfDirectTopic(room.topic)
+    if (direct !== undefined) yield* trackDirect(room.topic, direct)
     const appended = yield* roomLog.append(room.topic, {
       event: "new_message",
       id,

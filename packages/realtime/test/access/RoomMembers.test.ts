@@ -205,10 +205,22 @@ describe("direct messages", () => {
         assert.deepInclude(yield* join(server, "eve", shared), { status: "error", reason: "unauthorized" })
       }
 
+      // Both are members: the receiver learns of the message without having opened or read anything.
+      const phone = (yield* join(server, "urn:x:7", "user:urn:x:7")).client
       ann.client.send("1", "2", topic, "new_message", { content: "hello" })
       const [, , , event, message] = yield* urn.client.next
       assert.strictEqual(event, "new_message")
       assert.deepInclude(message, { content: "hello", user_id: "ann", room_id: topic })
+      assert.deepStrictEqual((yield* phone.next).slice(3), ["unread", { topic, room_id: topic, count: 1 }])
+      const readState = Context.get(server.services, ReadState)
+      for (const [user, unread] of [
+        ["ann", 0],
+        ["urn:x:7", 1],
+      ] as const)
+        yield* eventually(
+          readState.ofUser(user, 10),
+          (rooms) => rooms.length === 1 && rooms[0]?.topic === topic && rooms[0].unread === unread,
+        )
     }),
   )
 
