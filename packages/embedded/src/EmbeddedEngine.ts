@@ -80,14 +80,19 @@ export const layerOwner = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngin
 export const layerClient = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngine, EngineError> =>
   Layer.effect(EmbeddedEngine, make(folder, "client", 0))
 
+/**
+ * Owns the folder, or shares it if another process owns it. When that process ends, calls wait until this one has become the
+ * owner, or the client of another. `role` and `ownerId` stay those of the start.
+ */
 export const layerShared = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngine, EngineError> =>
   Layer.effect(
     EmbeddedEngine,
-    make(folder, "client", 0).pipe(
+    make(folder, "client", 0, true).pipe(
       Effect.catch(() => make(folder, "owner", 0)),
-      // Another process won the race for the folder and is about to open its socket.
+      // Another process won the race for the folder and is about to open its socket, or is about to end.
       Effect.catchTag("ConfigurationError", (refused) =>
-        make(folder, "client", 0).pipe(
+        make(folder, "client", 0, true).pipe(
+          Effect.catch(() => make(folder, "owner", 0)),
           Effect.retry({ times: 20, schedule: Schedule.spaced("100 millis") }),
           Effect.mapError(() => refused),
         ),
@@ -95,11 +100,28 @@ export const layerShared = ({ folder }: EngineOptions): Layer.Layer<EmbeddedEngi
     ),
   )
 
-const make = Effect.fnUntraced(function* (given: string, role: "owner" | "client", lockTimeout: number) {
+const make = Effect.fnUntraced(function* (
+  given: string,
+  role: "owner" | "client",
+  lockTimeout: number,
+  mayBecomeOwner = false,
+) {
   const folder = resolve(given)
   const connected = yield* SubscriptionRef.make(false)
-  const client = new EngineClient(connected)
-  yield* client.connect(role === "owner" ? Transport.thread({ folder, lockTimeout }) : Transport.socket(folder))
+  const client = new EngineClient(connected, mayBecomeOwner)
+  const thread = Transport.thread({ folder, lockTimeout })
+  const socket = Transport.socket(folder)
+  let isFirst = true
+  const either: Transport.Connect = (handlers) =>
+    Effect.suspend(() => {
+      const dialed = socket(handlers)
+      if (!mayBecomeOwner || isFirst) {
+        isFirst = false
+        return dialed
+      }
+      return Effect.catch(dialed, () => thread(handlers))
+    })
+  yield* client.connect(role === "owner" ? thread : either)
   return EmbeddedEngine.of({
     folder,
     role,

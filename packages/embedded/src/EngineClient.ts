@@ -1,13 +1,14 @@
 /**
  * The caller's half: batches the calls of one turn of the event loop into one message, and dispatches responses and
- * notifications. When the connection is lost, pending calls fail and the client reconnects until it succeeds.
+ * notifications. When the connection is lost, the client reconnects until it succeeds.
  *
- * A call whose connection was lost fails with `unavailable` although it may have been committed: callers retry, and
- * operations that must not run twice carry their own key.
+ * An owner that ends answers every call that its clients sent, so none is lost. If it dies, a call fails with `unavailable`
+ * although it may have been committed: callers retry, and operations that must not run twice carry their own key. A client
+ * that `holdsCalls` waits for the next owner instead: with a new call, and with one that may run twice.
  */
 import type { ConfigurationError, TransientError } from "@armoricore/domain/Errors"
 import { Effect, Fiber, SubscriptionRef } from "effect"
-import type { Reply, Request } from "./Protocol.ts"
+import { isLeaving, left, type Reply, type Request } from "./Protocol.ts"
 import { type Connect, type Transport, errorFrom, unavailable } from "./Transport.ts"
 
 type EngineClientError = TransientError | ConfigurationError
@@ -18,7 +19,12 @@ const maxBatch = 64
 /** In milliseconds: a deferred call that no other call takes along is sent after this time. */
 const deferral = 5
 
+/** In milliseconds: how long a held call waits for a connection. */
+const maxHoldMillis = 10_000
+
 export interface CallOptions {
+  /** Running it twice is as good as once: it may be sent to the next owner if its own died. */
+  readonly isRepeatable?: boolean
   /** The call may wait a few milliseconds for another one, so that both cost one message and one transaction. */
   readonly deferred?: boolean
 }
@@ -27,6 +33,21 @@ export interface Notification {
   readonly module: string
   readonly topic: string
   readonly data: unknown
+}
+
+interface Call {
+  readonly module: string
+  readonly operation: string
+  readonly args: unknown
+  readonly options: CallOptions | undefined
+  readonly resume: Resume
+  /** When the caller made it. */
+  readonly at: number
+}
+
+interface HeldCall {
+  readonly call: Call
+  readonly timer: NodeJS.Timeout
 }
 
 interface Subscription {
@@ -38,20 +59,25 @@ interface Subscription {
 
 export class EngineClient {
   readonly connected: SubscriptionRef.SubscriptionRef<boolean>
-  private readonly pending = new Map<number, Resume>()
+  private readonly holdsCalls: boolean
+  private readonly pending = new Map<number, Call>()
+  private readonly held = new Set<HeldCall>()
   private readonly subscriptions = new Set<Subscription>()
   private readonly exactSubscriptions = new Map<string, Set<Subscription>>()
   private readonly modules = new Map<string, unknown>()
   private transport: Transport | undefined
   /** Calls wait for this: a new owner must load the modules first. */
   private isReady = false
+  /** The owner ends, and gets no more calls from here. */
+  private isLeaving = false
   private queue: Array<Request> = []
   private scheduled = false
   private deferTimer: NodeJS.Timeout | undefined
   private lastId = 0
 
-  constructor(connected: SubscriptionRef.SubscriptionRef<boolean>) {
+  constructor(connected: SubscriptionRef.SubscriptionRef<boolean>, holdsCalls: boolean) {
     this.connected = connected
+    this.holdsCalls = holdsCalls
   }
 
   call(
@@ -61,10 +87,24 @@ export class EngineClient {
     options?: CallOptions,
   ): Effect.Effect<unknown, EngineClientError> {
     return Effect.callback<unknown, EngineClientError>((resume) => {
-      if (this.transport === undefined || (!this.isReady && module !== ""))
-        return resume(Effect.fail(unavailable("The engine of the data folder is unreachable; reconnecting")))
-      const id = this.send([module, operation, args], resume, options?.deferred === true)
-      return Effect.sync(() => void this.pending.delete(id))
+      let isInterrupted = false
+      const call: Call = {
+        module,
+        operation,
+        args,
+        options,
+        at: performance.now(),
+        resume: (result) => {
+          if (!isInterrupted) resume(result)
+        },
+      }
+      const isControl = module === ""
+      if (this.transport !== undefined && !this.isLeaving && (this.isReady || isControl)) this.send(call)
+      // A registration or subscription is made again by every handshake.
+      else if (isControl || !this.hold(call)) return resume(Effect.fail(unreachable()))
+      return Effect.sync(() => {
+        isInterrupted = true
+      })
     })
   }
 
@@ -121,7 +161,12 @@ export class EngineClient {
         return dial({ onBatch: (batch) => this.receive(batch), onClose: () => this.handleClose(lost.signal) }).pipe(
           Effect.tap((transport) => Effect.sync(() => void (this.transport = transport))),
           Effect.tap(() => this.handshake()),
-          Effect.tap(() => Effect.sync(() => void (this.isReady = true))),
+          Effect.tap(() =>
+            Effect.sync(() => {
+              this.isReady = true
+              this.sendHeld()
+            }),
+          ),
           Effect.tap(() => SubscriptionRef.set(this.connected, true)),
         )
       }
@@ -133,10 +178,15 @@ export class EngineClient {
             if (this.transport === undefined) resume(Effect.void)
           }).pipe(
             Effect.andThen(SubscriptionRef.set(this.connected, false)),
-            Effect.andThen(Effect.logWarning("The connection to the engine of the data folder is lost; reconnecting")),
+            // For a program that waits for the next owner, the end of this one is no fault.
+            Effect.andThen(
+              (this.holdsCalls ? Effect.logDebug : Effect.logWarning)(
+                "The connection to the engine of the data folder is lost; reconnecting",
+              ),
+            ),
             Effect.andThen(
               Effect.suspend(once).pipe(
-                Effect.tapError(() => Effect.sleep("500 millis")),
+                Effect.tapError(() => Effect.sleep(this.holdsCalls ? "50 millis" : "500 millis")),
                 Effect.eventually,
               ),
             ),
@@ -170,16 +220,35 @@ export class EngineClient {
     )
   }
 
-  private send(
-    [module, operation, args]: readonly [string, string, unknown],
-    resume: Resume,
-    isDeferred: boolean,
-  ): number {
+  /** Waits for the next connection; false if the call must fail now. */
+  private hold(call: Call): boolean {
+    const remaining = call.at + maxHoldMillis - performance.now()
+    if (!this.holdsCalls || remaining <= 0) return false
+    const held: HeldCall = {
+      call,
+      timer: setTimeout(() => {
+        this.held.delete(held)
+        call.resume(Effect.fail(unreachable()))
+      }, remaining),
+    }
+    this.held.add(held)
+    return true
+  }
+
+  private sendHeld(): void {
+    for (const { call, timer } of this.held) {
+      clearTimeout(timer)
+      this.send(call)
+    }
+    this.held.clear()
+  }
+
+  private send(call: Call): void {
     const id = ++this.lastId
-    this.pending.set(id, resume)
-    this.queue.push([id, module, operation, args])
+    this.pending.set(id, call)
+    this.queue.push([id, call.module, call.operation, call.args])
     if (this.queue.length >= maxBatch) this.flush()
-    else if (isDeferred) this.deferTimer ??= setTimeout(() => this.flush(), deferral)
+    else if (call.options?.deferred === true) this.deferTimer ??= setTimeout(() => this.flush(), deferral)
     else if (!this.scheduled) {
       this.scheduled = true
       setImmediate(() => {
@@ -187,7 +256,6 @@ export class EngineClient {
         this.flush()
       })
     }
-    return id
   }
 
   private flush(): void {
@@ -200,13 +268,21 @@ export class EngineClient {
 
   private receive(batch: ReadonlyArray<Reply>): void {
     for (const reply of batch) {
-      if (reply.length === 4) this.notify(reply[1], reply[2], reply[3])
+      if (isLeaving(reply)) this.leave()
+      else if (reply.length === 4) this.notify(reply[1], reply[2], reply[3])
       else this.settle(reply)
     }
   }
 
+  /** The owner ends. It answers everything up to the last request. */
+  private leave(): void {
+    this.isLeaving = true
+    this.queue.push(left)
+    this.flush()
+  }
+
   private settle([id, ok, value]: Exclude<Reply, { readonly length: 4 }>): void {
-    const resume = this.pending.get(id)
+    const resume = this.pending.get(id)?.resume
     this.pending.delete(id)
     if (resume === undefined) return
     if (ok) resume(Effect.succeed(value))
@@ -225,11 +301,16 @@ export class EngineClient {
   private handleClose(signal: (() => void) | undefined): void {
     this.transport = undefined
     this.isReady = false
+    this.isLeaving = false
     this.queue = []
     const waiting = [...this.pending.values()]
     this.pending.clear()
-    for (const resume of waiting)
-      resume(Effect.fail(unavailable("The connection to the engine was lost during the call; retry it")))
+    for (const call of waiting) {
+      if (call.options?.isRepeatable === true && this.hold(call)) continue
+      call.resume(Effect.fail(unavailable("The connection to the engine was lost during the call; retry it")))
+    }
     signal?.()
   }
 }
+
+const unreachable = () => unavailable("The engine of the data folder is unreachable; reconnecting")

@@ -18,6 +18,15 @@ export type Reply =
   | readonly [id: number, ok: false, fault: EngineFailure]
   | readonly [id: 0, module: string, topic: string, data: unknown]
 
+/**
+ * The owner ends: `leave` is the last notification to a client. The client sends what it has, then {@link left} as its last
+ * request, and calls the next owner. So no call is lost in between.
+ */
+export const leaving: Reply = [0, "", "leave", undefined]
+export const isLeaving = (reply: Reply): boolean => reply.length === 4 && reply[1] === "" && reply[2] === "leave"
+export const left: Request = [0, "", "left", undefined]
+export const isLeft = (request: Request): boolean => request[1] === "" && request[2] === "left"
+
 /** The thread's first message. */
 export type Handshake = { readonly ready: true } | { readonly refused: EngineFailure; readonly busy: boolean }
 

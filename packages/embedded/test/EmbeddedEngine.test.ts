@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:f
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { eventually } from "@armoricore/testing/Eventually"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as DataFolder from "../src/DataFolder.ts"
@@ -205,6 +206,49 @@ it.live("an owner that is slow to end takes nothing of the next one along", () =
       assert.isTrue(existsSync(DataFolder.readOwnerFile(folder)?.socket ?? ""))
       yield* Effect.provide(Effect.asVoid(EmbeddedEngine), layerClient({ folder }))
     }).pipe(Effect.provide(Layer.fresh(layerOwner({ folder }))))
+  }),
+)
+
+it.live("no call of a client is lost when the owner ends: it is answered, or waits until the client is the owner", () =>
+  Effect.gen(function* () {
+    // regression: of two commands on one data folder, the second lost its call when the first ended
+    const folder = yield* newFolder
+    const owner = yield* Scope.make()
+    yield* Layer.buildWithScope(layerShared({ folder }), owner)
+    yield* Effect.gen(function* () {
+      const { call } = yield* tally
+      const texts = Array.from({ length: 400 }, (_, index) => String(index))
+      const calls = yield* Effect.forkChild(
+        Effect.forEach(texts, (text) => Effect.andThen(Effect.yieldNow, call("add", { text })), { concurrency: 20 }),
+      )
+      yield* call("add", { text: "first" })
+      yield* Scope.close(owner, Exit.void)
+      yield* Fiber.join(calls)
+      assert.sameMembers([...(yield* call("texts", undefined))], ["first", ...texts])
+      assert.strictEqual(DataFolder.readOwnerFile(folder)?.pid, process.pid)
+    }).pipe(Effect.provide(Layer.fresh(layerShared({ folder }))))
+  }),
+)
+
+it.live("a repeatable call is made again at the next owner when its own dies, another fails", () =>
+  Effect.gen(function* () {
+    const folder = yield* newFolder
+    const owner = run("owner", folder)
+    yield* Effect.addFinalizer(() => Effect.sync(() => owner.process.kill("SIGKILL")))
+    yield* eventually(
+      Effect.sync(() => DataFolder.readOwnerFile(folder)),
+      (note) => note !== undefined,
+    )
+    yield* Effect.gen(function* () {
+      assert.strictEqual((yield* EmbeddedEngine).role, "client")
+      const { call } = yield* tally
+      owner.process.kill("SIGSTOP")
+      const read = yield* Effect.forkChild(call("texts", undefined, { isRepeatable: true }), { startImmediately: true })
+      const write = yield* Effect.forkChild(call("add", { text: "x" }), { startImmediately: true })
+      owner.process.kill("SIGKILL")
+      assert.isArray(yield* Fiber.join(read))
+      assert.strictEqual((yield* Effect.flip(Fiber.join(write)))._tag, "TransientError")
+    }).pipe(Effect.provide(layerShared({ folder })))
   }),
 )
 

@@ -1,8 +1,7 @@
 /** `armoricore dead-letters`: lists, shows, replays and discards the dead letters of every service. */
-import { TransientError } from "@armoricore/domain/Errors"
 import { deadLetterReasons } from "@armoricore/worker/dead-letters/DeadLetterRecord"
 import { DeadLetters } from "@armoricore/worker/dead-letters/DeadLetters"
-import { Console, Effect, FileSystem, Option, Schedule } from "effect"
+import { Console, Effect, FileSystem, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CommandFailed } from "../app/CommandErrors.ts"
 import { remoteDeadLetters } from "./remote-dead-letters.ts"
@@ -13,19 +12,6 @@ import { withSettings } from "./with-settings.ts"
 /** With `--url` or `--context` over the operator API, otherwise directly on the bus, even when no program runs. */
 const withDeadLetters = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>
   isRemote(target) ? Effect.provide(effect, remoteDeadLetters(target)) : withAdapters(effect)
-
-/**
- * Reads once more after a transient error. Without a program that runs, two commands share the engine of the one that
- * started first; the other loses its connection when the first ends.
- */
-const withDeadLettersRead = <A, E, R>(effect: Effect.Effect<A, E, R>, target: OperatorApiTarget) =>
-  isRemote(target)
-    ? Effect.provide(effect, remoteDeadLetters(target))
-    : Effect.retry(withAdapters(effect), {
-        times: 1,
-        schedule: Schedule.spaced("300 millis"),
-        while: (error: unknown) => error instanceof TransientError,
-      })
 
 const ids = Argument.String("id").pipe(Argument.withDescription("id as printed by list"), Argument.variadic())
 const id = Argument.String("id").pipe(Argument.withDescription("id as printed by list"))
@@ -142,7 +128,7 @@ const list = Command.make(
       // Beside the list, which other programs may read.
       if (!json) yield* Console.error("next: armoricore dead-letters show ID, replay ID or discard ID")
     },
-    withDeadLettersRead,
+    withDeadLetters,
     withSettings,
   ),
 ).pipe(Command.withDescription("Prints one line per dead letter: id, time, service, type, reason, field, message"))
@@ -155,7 +141,7 @@ const show = Command.make(
       const { body, record } = yield* (yield* DeadLetters).get(letterId)
       yield* Console.log(JSON.stringify({ id: letterId, ...record, body: new TextDecoder().decode(body) }, null, 2))
     },
-    withDeadLettersRead,
+    withDeadLetters,
     withSettings,
   ),
 ).pipe(Command.withDescription("Prints a dead letter as JSON, with the body of its message"))

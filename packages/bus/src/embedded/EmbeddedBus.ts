@@ -69,7 +69,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
         window,
         maxBytes,
       }
-      return Effect.matchEffect(bus.call("publish", message), {
+      return Effect.matchEffect(bus.call("publish", message, repeatable), {
         onFailure: (error) => Effect.fail(asBusError(error)),
         onSuccess: (outcome) =>
           outcome === "full" ? Effect.fail(full()) : Effect.succeed({ duplicate: outcome === "duplicate" }),
@@ -160,19 +160,23 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     deadLetters: {
       list: (filter) =>
         bus
-          .call("deadLetters", {
-            service: filter.service ?? null,
-            type: filter.type === undefined ? null : deadLetterType(filter.type),
-            after: Number(filter.after ?? 0),
-            limit: filter.limit,
-          })
+          .call(
+            "deadLetters",
+            {
+              service: filter.service ?? null,
+              type: filter.type === undefined ? null : deadLetterType(filter.type),
+              after: Number(filter.after ?? 0),
+              limit: filter.limit,
+            },
+            repeatable,
+          )
           .pipe(
             Effect.mapError(asBusError),
             Effect.map((rows) => rows.map(toDeadLetter)),
           ),
       get: Effect.fnUntraced(function* (deadLetterId) {
         const row = yield* bus
-          .call("deadLetter", { seq: parseSequence(deadLetterId) })
+          .call("deadLetter", { seq: parseSequence(deadLetterId) }, repeatable)
           .pipe(Effect.mapError(asBusError))
         return row === undefined ? yield* deadLetterNotFound(deadLetterId) : toDeadLetter(row)
       }),
@@ -199,6 +203,9 @@ export const layerWith = (options: EmbeddedBusOptions): Layer.Layer<EventBus, En
   Layer.effect(EventBus, make(options))
 
 export const layer: Layer.Layer<EventBus, EngineError, EmbeddedEngine> = layerWith({})
+
+/** A message that is published twice is stored once. */
+const repeatable = { isRepeatable: true } as const
 
 const asBusError = (error: EngineError): EngineError =>
   error._tag === "TransientError"

@@ -1,7 +1,7 @@
 /** Serves the engine to other processes of the same user, on a socket that only this user may open. */
 import { chmodSync } from "node:fs"
 import { type Socket, createServer } from "node:net"
-import { type Reply, type Request, decoder, encode } from "../Protocol.ts"
+import { type Reply, type Request, decoder, encode, isLeft, leaving } from "../Protocol.ts"
 import type { Engine, Peer } from "./Engine.ts"
 import { Subscriptions } from "./Subscriptions.ts"
 
@@ -11,12 +11,20 @@ const maxBufferedBytes = 64 * 1024 * 1024
 export interface SocketServer {
   /** Stops accepting connections and removes the socket file. Existing connections stay. */
   readonly stopAccepting: () => void
+  /** Asks every client to leave. Returns when each has sent its last call, at the latest after `maxMillis`. */
+  readonly awaitLeaving: (maxMillis: number) => Promise<void>
   /** After `shut`: returns when the last connection is closed. */
   readonly close: () => Promise<void>
 }
 
 export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
   const sockets = new Set<Socket>()
+  /** Clients that may still send a call. */
+  const callers = new Map<Socket, Peer>()
+  let onLeft: (() => void) | undefined
+  const leave = (socket: Socket) => {
+    if (callers.delete(socket) && callers.size === 0) onLeft?.()
+  }
   const server = createServer((socket) => {
     const peer: Peer = {
       subscriptions: new Subscriptions(),
@@ -26,8 +34,16 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
       },
     }
     // Requests are typed by the client half of this package; only the same user can connect.
-    const accept = decoder((batch) => engine.receive(peer, batch as ReadonlyArray<Request>))
+    const accept = decoder((batch) => {
+      const requests = batch as ReadonlyArray<Request>
+      engine.receive(
+        peer,
+        requests.filter((request) => !isLeft(request)),
+      )
+      if (requests.some(isLeft)) leave(socket)
+    })
     sockets.add(socket)
+    callers.set(socket, peer)
     engine.join(peer)
     socket.on("data", (chunk: Buffer) => {
       if (!accept(chunk)) socket.destroy()
@@ -35,6 +51,7 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
     socket.on("error", () => socket.destroy())
     socket.on("close", () => {
       sockets.delete(socket)
+      leave(socket)
       engine.leave(peer)
     })
   })
@@ -45,6 +62,16 @@ export const serve = (engine: Engine, path: string): Promise<SocketServer> => {
       const closed = new Promise<void>((done) => server.once("close", done))
       resolve({
         stopAccepting: () => void server.close(),
+        awaitLeaving: (maxMillis) =>
+          new Promise((done) => {
+            if (callers.size === 0) return done()
+            const timer = setTimeout(done, maxMillis)
+            onLeft = () => {
+              clearTimeout(timer)
+              done()
+            }
+            for (const peer of callers.values()) peer.send([leaving])
+          }),
         close: () => {
           for (const socket of sockets) socket.end()
           return closed

@@ -16,6 +16,9 @@ const port = parentPort
 const { folder, lockTimeout } = workerData as ThreadOptions
 const sendHandshake = (greeting: Handshake) => port.postMessage(greeting)
 
+/** A client that hangs delays the end of its owner by this time; its call fails then. */
+const maxLeavingMillis = 1_000
+
 const start = async () => {
   DataFolder.create(folder)
   const engine = new Engine(open(DataFolder.databasePath(folder), lockTimeout))
@@ -26,13 +29,15 @@ const start = async () => {
   engine.join(owner)
   port.on("message", (batch: ReadonlyArray<Request> | "close") => {
     if (batch !== "close") return engine.receive(owner, batch)
-    // Releasing the lock hands over the folder: a new owner may be waiting, and files created from now on are the new
-    // owner's.
     server.stopAccepting()
-    DataFolder.removeOwnerFile(folder)
-    DataFolder.removeSocket(folder, socket)
-    engine.close()
-    void server.close().then(() => port.close())
+    void server.awaitLeaving(maxLeavingMillis).then(() => {
+      // Releasing the lock hands over the folder: a new owner may be waiting, and files created from now on are the new
+      // owner's.
+      DataFolder.removeOwnerFile(folder)
+      DataFolder.removeSocket(folder, socket)
+      engine.close()
+      return server.close().then(() => port.close())
+    })
   })
   sendHandshake({ ready: true })
 }

@@ -7,6 +7,8 @@ import { check, checkBucket } from "../Key.ts"
 import { type Bucket, KeyValue, type WriteOptions } from "../KeyValue.ts"
 import type { operations } from "./StateOperations.ts"
 
+const repeatable = { isRepeatable: true } as const
+
 export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.effect(
   KeyValue,
   Effect.gen(function* () {
@@ -41,7 +43,7 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
         Effect.gen(function* () {
           yield* check(bucket, key)
           const now = yield* Clock.currentTimeMillis
-          return Option.fromUndefinedOr(yield* state.call("get", { bucket: bucket.name, key, now }))
+          return Option.fromUndefinedOr(yield* state.call("get", { bucket: bucket.name, key, now }, repeatable))
         }),
       put: (bucket, key, value, options) =>
         Effect.map(write(bucket, key, value, undefined, options), (revision) => revision ?? 0),
@@ -52,7 +54,7 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
       getMany: Effect.fnUntraced(function* (bucket, keys) {
         yield* Effect.forEach(keys, (key) => check(bucket, key), { discard: true })
         const now = yield* Clock.currentTimeMillis
-        return yield* state.call("getMany", { bucket: bucket.name, keys, now })
+        return yield* state.call("getMany", { bucket: bucket.name, keys, now }, repeatable)
       }),
       writeMany: Effect.fnUntraced(function* (bucket, writes) {
         yield* Effect.forEach(writes, ({ key }) => check(bucket, key), { discard: true })
@@ -71,7 +73,7 @@ export const layer: Layer.Layer<KeyValue, EngineError, EmbeddedEngine> = Layer.e
         Effect.gen(function* () {
           yield* checkBucket(bucket)
           const now = yield* Clock.currentTimeMillis
-          return yield* state.call("list", { bucket: bucket.name, prefix, after, limit, now })
+          return yield* state.call("list", { bucket: bucket.name, prefix, after, limit, now }, repeatable)
         }),
       setup: (buckets) =>
         Effect.forEach(buckets, (bucket) =>
