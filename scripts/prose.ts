@@ -97,7 +97,8 @@ export const findingsIn = (file: string, source: string): ReadonlyArray<Finding>
 }
 
 const isChecked = (file: string): boolean =>
-  /\.(?:ts|js|php|md|ya?ml|sh|css|html)$|^\.ci\/run$/.test(file) && !/(?:^|\/)(?:fixtures|node_modules|vendor\/[^/]+\/dist)\//.test(file)
+  /\.(?:ts|js|php|md|ya?ml|sh|css|html)$|^\.ci\/run$/.test(file) &&
+  !/(?:^|\/)(?:fixtures|node_modules|vendor\/[^/]+\/dist)\//.test(file)
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const files = execFileSync(

@@ -41,6 +41,7 @@ const child = spawn(
       ARMORICORE_LEFT_OUT_FILE: leftOutFile,
       // Each process of the run loads what another has compiled.
       NODE_COMPILE_CACHE: join(folder, "node-compile-cache"),
+      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${new URL("resolve-once.js", import.meta.url).href}`,
     },
   },
 )

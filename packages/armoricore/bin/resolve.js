@@ -22,7 +22,12 @@ const join = (parent, specifier) => {
   }
 }
 
+let isRegistered = false
+
 export const resolveOnce = () => {
+  // An old Node has no such hooks; it only prints that it is too old.
+  if (isRegistered || module.registerHooks === undefined) return
+  isRegistered = true
   const packages = new Map()
   module.registerHooks({
     resolve: (specifier, context, next) => {

@@ -274,7 +274,7 @@ describe("an error names its field", () => {
         return `${path}: ${message}`
       })
       const kinds =
-        "payload.recipients.0: payload.recipients.0 must have one of the keys fcm_token, apns_token, web_push, email, sms, slack, teams, discord, webhook"
+        "payload.recipients.0: payload.recipients.0 must have one of the keys fcm_token, fcm_topic, fcm_condition, apns_token, web_push, email, sms, slack, teams, discord, webhook"
       assert.strictEqual(yield* published({ fax: "+49" }), kinds)
       assert.strictEqual(yield* published({}), kinds)
       assert.match(yield* published({ email: "" }), /^payload\.recipients\.0\.email: /)
