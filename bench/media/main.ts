@@ -8,7 +8,7 @@
  *
  * CPU seconds are those of this process and of all its children that ended (`/proc/self/stat`), so nothing is left
  * out. Usage: `npm run bench:media [-- rounds [seconds]]`. `npm run bench:media -- long` measures only three
- * minutes.
+ * minutes, `npm run bench:media -- codecs` only further codecs and protection.
  */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { defaultInputLimits, probe } from "@armoricore/media/probe/Probe"
@@ -25,6 +25,7 @@ import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Layer, Path } from "effect"
+import * as Codecs from "./Codecs.ts"
 import * as LongClip from "./LongClip.ts"
 import * as ChunkedEncode from "./ChunkedEncode.ts"
 import * as Passthrough from "./Passthrough.ts"
@@ -40,7 +41,8 @@ const numberAt = (at: number, usual: number): number => {
   throw new Error(`"${process.argv[at]}" is no number; npm run bench:media [-- rounds [seconds]]`)
 }
 const isLongOnly = process.argv[2] === "long"
-const rounds = isLongOnly ? 1 : numberAt(2, 2)
+const isCodecsOnly = process.argv[2] === "codecs"
+const rounds = isLongOnly || isCodecsOnly ? 1 : numberAt(2, 2)
 const seconds = numberAt(3, 12)
 
 const bench = Effect.gen(function* () {
@@ -108,6 +110,8 @@ const bench = Effect.gen(function* () {
   const fairness = yield* Fairness.run(folder)
   yield* Console.log("chunks")
   const chunks = yield* ChunkedEncode.run(folder, seconds * 4, rounds, "1920x1080")
+  yield* Console.log("codecs and protection")
+  const codecs = yield* Codecs.run(folder, 6, rounds)
   const body = [
     `Source: 1080p30, ${seconds} s, ${((bytes.byteLength * 8) / seconds / 1e6).toFixed(1)} Mb/s (mandelbrot, noise, tone). Made: ${plan.renditions
       .map(({ name, kilobits }) => `${name} at ${kilobits} kb/s`)
@@ -129,6 +133,10 @@ const bench = Effect.gen(function* () {
     "### First playable of a long clip",
     "",
     first,
+    "",
+    "### Further codecs and protection",
+    "",
+    codecs,
     "",
     "### Copying",
     "",
@@ -165,5 +173,10 @@ const Pipeline = UploadPipeline.layer({ bucket: "media", sourceBuckets: ["media"
   Layer.provideMerge(NodeServices.layer),
 )
 
-const program = isLongOnly ? LongClip.run : bench
+const codecsOnly = Effect.gen(function* () {
+  const folder = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+  yield* Console.log(yield* Codecs.run(folder, 6, 2))
+}).pipe(Effect.scoped)
+
+const program = isLongOnly ? LongClip.run : isCodecsOnly ? codecsOnly : bench
 program.pipe(Effect.provide(Pipeline), NodeRuntime.runMain)

@@ -1,4 +1,4 @@
-import { FfmpegPrograms, installHint, report } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { FfmpegPrograms, h264Encoder, installHint, report } from "@armoricore/ffmpeg/FfmpegPrograms"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
@@ -53,6 +53,27 @@ describe("FfmpegPrograms", () => {
       yield* fs.chmod(growing, 0o755)
       const error = yield* Effect.flip(build({ ffmpegPath: growing }))
       assert.include(error.message, "collects decoded frames in memory")
+    }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
+  )
+
+  it.live.skipIf(missing)("names an encoder that is missing, or that places no key frames where segments begin", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const { ffmpeg } = yield* build({})
+      const none = { name: "libnone", kind: "video", codec: "NONE" } as const
+      const missingEncoder = yield* Effect.flip(build({ ffmpegPath: ffmpeg, encoders: [h264Encoder, none] }))
+      assert.strictEqual(missingEncoder.setting, "FFMPEG_PATH")
+      assert.include(missingEncoder.message, "libx264 and libnone")
+      const ignoring = path.join(yield* fs.makeTempDirectoryScoped(), "ffmpeg")
+      // Like libsvtav1 in ffmpeg 5, of which the trial gets a single fragment.
+      const script = 'case "$*" in *force_key_frames*) echo moof ;;'
+      yield* fs.writeFileString(ignoring, `#!/bin/sh\n${script} *) exec ${ffmpeg} "$@" ;; esac\n`)
+      yield* fs.chmod(ignoring, 0o755)
+      const encoder = { ...h264Encoder, mayIgnoreKeyFrames: true } as const
+      const error = yield* Effect.flip(build({ ffmpegPath: ignoring, encoders: [encoder] }))
+      assert.include(error.message, "libx264 of this ffmpeg places no key frames where they are needed")
+      assert.include(error.message, "MEDIA_CODECS")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer)),
   )
 

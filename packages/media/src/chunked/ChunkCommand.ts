@@ -9,6 +9,7 @@ import { videoCodec } from "../encode/codecs/Codecs.ts"
 import { audioFolder, type EncodingPlan, segmentSeconds } from "../encode/EncodingPlan.ts"
 import {
   audioArgs,
+  hdrFormat,
   imageOutput,
   mayChangeSize,
   packagingArgs,
@@ -45,7 +46,10 @@ export const videoCommand = (plan: EncodingPlan, chunk: ChunkWindow, url: string
     ...videoArgs(plan, window),
     // One core per chunk.
     ...splitArgs("-threads 1"),
-    ...[...new Set(plan.renditions.map(({ codec }) => codec))].flatMap((codec) => videoCodec(codec).chunkArgs),
+    // All renditions of a codec have one transfer function.
+    ...[...new Map(plan.renditions.map(({ codec, hdr }) => [codec, hdr]))].flatMap(([codec, hdr]) =>
+      videoCodec(codec).chunkArgs(hdrFormat(plan, hdr)),
+    ),
     "-an",
     ...splitArgs(`-start_number ${firstSegment(window)}`),
     ...packagingArgs(

@@ -6,7 +6,7 @@ import { statfs } from "node:fs/promises"
 import { TransientError } from "@armoricore/domain/Errors"
 import { mapDiskErrors } from "@armoricore/ffmpeg/ScratchDir"
 import { Duration, Effect, FileSystem, Path } from "effect"
-import type { EncodingPlan } from "./EncodingPlan.ts"
+import { encodedChannels, type EncodingPlan } from "./EncodingPlan.ts"
 import { audioCodec } from "./codecs/Codecs.ts"
 
 export interface DiskQuota {
@@ -22,7 +22,7 @@ export interface DiskQuota {
 export const estimate = ({ info, renditions }: EncodingPlan): number => {
   const kilobits = renditions.reduce(
     (sum, rendition) => sum + rendition.kilobits,
-    info.audioTracks.length * audioCodec.kilobits,
+    info.audioTracks.reduce((total, track) => total + audioCodec.kilobits(encodedChannels(track)), 0),
   )
   return 500e6 + ((kilobits * 1000) / 8) * info.duration * 2
 }

@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { Storyboard } from "../packaging/Storyboard.ts"
-import { MediaInfo, Rational } from "../probe/MediaInfo.ts"
+import { type AudioInfo, MediaInfo, Rational } from "../probe/MediaInfo.ts"
 import { Protection } from "../protection/Protection.ts"
 import { Rendition } from "./Ladder.ts"
 
@@ -84,6 +84,18 @@ export const posterSeconds = ({ info, request }: Pick<EncodingPlan, "info" | "re
   request?.posterTime ?? info.duration / 10
 
 const encode = Schema.encodeSync(EncodingPlan)
+
+const surroundChannels = 6
+
+/** The channels of an encoded audio track. */
+export const encodedChannels = ({ isSurround }: AudioInfo): number => (isSurround === true ? surroundChannels : 2)
+
+/** Each track in stereo, for every player, and behind them those with more channels once more as 5.1. */
+export const withSurround = (info: MediaInfo): MediaInfo => {
+  const tracks = info.audioTracks.filter(({ isSurround }) => isSurround !== true)
+  const surround = tracks.filter(({ channels, hasLayout }) => hasLayout && channels >= surroundChannels)
+  return { ...info, audioTracks: [...tracks, ...surround.map((track) => ({ ...track, isSurround: true as const }))] }
+}
 
 /** The folder of an audio track. */
 export const audioFolder = (track: number): string => (track === 0 ? "audio" : `audio-${track + 1}`)

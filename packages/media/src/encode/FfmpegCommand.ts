@@ -13,13 +13,15 @@ import { frameTime, type ChunkWindow } from "../chunked/ChunkWindow.ts"
 import type { AudioInfo, MediaInfo } from "../probe/MediaInfo.ts"
 import {
   audioFolder,
+  encodedChannels,
   type EncodingPlan,
   keyFrameSeconds,
   type KeyFramePlacement,
   segmentSeconds,
 } from "./EncodingPlan.ts"
 import { audioCodec, videoCodec } from "./codecs/Codecs.ts"
-import type { VideoCodec } from "./codecs/VideoCodec.ts"
+import type { HdrFormat, VideoCodec } from "./codecs/VideoCodec.ts"
+import type { Rendition } from "./Ladder.ts"
 import { filterGraph, jpegFilters, photoOutputs } from "./FfmpegFilters.ts"
 import * as Storyboard from "../packaging/Storyboard.ts"
 import { clipFilters, clipInputArgs } from "./Clip.ts"
@@ -159,16 +161,23 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow, watermarkInp
   const [top] = renditions
   const isCopied = passthrough?.video !== undefined && top !== undefined
   const encoded = renditions
-    .map(({ codec, kilobits }, index) => ({ codec: videoCodec(codec), kilobits, index }))
+    .map(({ codec, hdr, kilobits }, index) => ({
+      codec: videoCodec(codec),
+      hdr: hdrFormat(plan, hdr),
+      kilobits,
+      index,
+    }))
     .slice(isCopied ? 1 : 0)
   const keyFrames = passthrough?.video?.keyFrames ?? "grid"
   const [first] = encoded
   // Without a stream number an option is for every stream: ffmpeg rejects encoder options for a copied one.
   const isUniform = !isCopied && encoded.every(({ codec }) => codec === first?.codec)
-  const forEachEncoded = (options: (stream: string, codec: VideoCodec) => ReadonlyArray<string>) =>
+  const forEachEncoded = (
+    options: (stream: string, codec: VideoCodec, hdr: HdrFormat | undefined) => ReadonlyArray<string>,
+  ) =>
     isUniform && first !== undefined
-      ? options("", first.codec)
-      : encoded.flatMap(({ codec, index }) => options(`:v:${index}`, codec))
+      ? options("", first.codec, first.hdr)
+      : encoded.flatMap(({ codec, hdr, index }) => options(`:v:${index}`, codec, hdr))
   const gop = gopLength(plan, keyFrames)
   const forced = forceKeyFramesExpression(keyFrames, plan, window)
   return [
@@ -180,7 +189,7 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow, watermarkInp
         ]
       : []),
     ...encoded.flatMap(({ index }) => ["-map", `[v${index}]`]),
-    ...forEachEncoded((stream, codec) => codec.encoderArgs(stream)),
+    ...forEachEncoded((stream, codec, hdr) => codec.encoderArgs(stream, hdr)),
     ...forEachEncoded((stream, codec) => [
       ...splitArgs(`-fps_mode${stream} passthrough -g${stream} ${gop}`),
       ...codec.fixedGopArgs(stream),
@@ -191,6 +200,10 @@ export const videoArgs = (plan: EncodingPlan, window?: ChunkWindow, watermarkInp
     ),
   ]
 }
+
+/** Undefined: the rendition is SDR. */
+export const hdrFormat = ({ info }: EncodingPlan, transfer: Rendition["hdr"]): HdrFormat | undefined =>
+  transfer === undefined ? undefined : { transfer, metadata: info.video?.hdrMetadata }
 
 const copiedBitstreamArgs = ({ passthrough }: VideoCodec): ReadonlyArray<string> =>
   passthrough === undefined ? [] : splitArgs(`-bsf:v:0 filter_units=remove_types=${passthrough.captionUnits}`)
@@ -228,7 +241,7 @@ export const audioArgs = (
   late?: LateInput,
 ): ReadonlyArray<string> => [
   ...splitArgs(`-map ${late?.input ?? 0}:${audio.index}`),
-  ...audioCodec.encoderArgs(`:a:${track}`),
+  ...audioCodec.encoderArgs(`:a:${track}`, encodedChannels(audio)),
   `-filter:a:${track}`,
   [
     ...clipFilters(plan, "a"),
@@ -238,7 +251,7 @@ export const audioArgs = (
     // Fills gaps and a late start with silence, so that audio and video stay in sync.
     "aresample=48000:async=1:min_hard_comp=0.02:first_pts=0",
     ...loudnessFilters(plan),
-    "aformat=channel_layouts=stereo",
+    `aformat=channel_layouts=${audio.isSurround === true ? "5.1" : "stereo"}`,
     // All tracks end together. The encoder fails on a track of a few samples.
     `apad=whole_dur=${Math.max(0.2, TrackAlignment.streamSeconds(plan)).toFixed(6)}`,
     // Makes room for the priming samples: the track starts at 0, and players need no edit list.

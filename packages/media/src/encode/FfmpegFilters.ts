@@ -6,6 +6,7 @@
 import * as ChunkImages from "../chunked/ChunkImages.ts"
 import { type ChunkWindow, frameTime } from "../chunked/ChunkWindow.ts"
 import { type EncodingPlan, posterSeconds } from "./EncodingPlan.ts"
+import type { Rendition } from "./Ladder.ts"
 import * as ToneMap from "./ToneMap.ts"
 import { rareFrames } from "@armoricore/ffmpeg/RareFrames"
 import { clipFilters } from "./Clip.ts"
@@ -20,7 +21,11 @@ const maxPosterSide = 720
 
 /** The plan must have a rendition. Outputs: `[v0]…`, `[thumbnails]`, `[poster]`, `[storyboard]`, and for a photo `[i0]…`. */
 export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow, watermarkInput = 1): string => {
-  const { info, renditions, frameRate } = plan
+  const { info, frameRate } = plan
+  const all = plan.renditions.map((rendition, index) => ({ ...rendition, index }))
+  // Images are SDR.
+  const renditions = all.filter(({ hdr }) => hdr === undefined)
+  const hdrRenditions = all.filter(({ hdr }) => hdr !== undefined)
   const sides = renditions.map(({ width, height }) => Math.min(width, height))
   const photos = photoOutputs(plan)
   const watermark = plan.request?.watermark
@@ -48,9 +53,10 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow, watermarkI
     renditionIndex: last,
   }
 
+  const input = `[0:${info.video?.index ?? 0}]`
   const steps = renditions.map((rendition, index) => {
     const outputs = [
-      ...(index === 0 && plan.passthrough?.video !== undefined ? [] : [`[v${index}]`]),
+      ...(index === 0 && plan.passthrough?.video !== undefined ? [] : [`[v${rendition.index}]`]),
       ...(index < last ? [`[c${index + 1}]`] : []),
       ...from(index, thumbnails),
       ...from(index, poster),
@@ -59,9 +65,11 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow, watermarkI
     ]
     const size = `scale=${rendition.width}:${rendition.height}:flags=bicubic`
     return [
-      index === 0 ? `[0:${info.video?.index ?? 0}]` : `[c${index}]`,
+      index === 0 ? (hdrRenditions.length === 0 ? input : "[sdr]") : `[c${index}]`,
       [
-        ...(index === 0 ? sourceFilters(plan, size, window) : [size, "setsar=1"]),
+        ...(index === 0
+          ? [...(hdrRenditions.length === 0 ? timingFilters(plan, window) : []), ...sourceFilters(plan, size, window)]
+          : [size, "setsar=1"]),
         ...(index === 0 && watermark !== undefined
           ? [`null[base]${Watermark.filters(watermark, watermarkInput, rendition.width)}`, bt709]
           : []),
@@ -70,9 +78,19 @@ export const filterGraph = (plan: EncodingPlan, window?: ChunkWindow, watermarkI
       ...outputs,
     ].join("")
   })
+  const hdrSteps = hdrRenditions.map(({ hdr, height, index, width }, at) => {
+    const size = `scale=${width}:${height}:flags=bicubic`
+    const next = hdrRenditions[at + 1] === undefined ? [] : [`split=2[v${index}][h${at + 1}]`]
+    const filters = [at === 0 ? hdrFilters(plan, size, hdr, window) : [size, "setsar=1"], next].flat()
+    return `${at === 0 ? "[hdr]" : `[h${at}]`}${filters.join(",")}${next.length === 0 ? `[v${index}]` : ""}`
+  })
   const board = plan.storyboard
   return [
+    ...(hdrRenditions.length === 0
+      ? []
+      : [`${input}${[...timingFilters(plan, window), "split=2[sdr][hdr]"].join(",")}`]),
     ...steps,
+    ...hdrSteps,
     ...(thumbnails.isEnabled
       ? [
           `[thumbnailss]${rareFrames(
@@ -123,23 +141,54 @@ interface ImageOutput {
  */
 export const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=yuv420p,format=yuvj420p"
 
-const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | undefined): ReadonlyArray<string> => {
+const rateFilter = (plan: EncodingPlan, window: ChunkWindow | undefined): string => {
   const source = plan.info.video
   const start = window === undefined || window.firstFrame === 0 ? "0" : frameTime(window.firstFrame, plan.frameRate)
   const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
   // A video that is shorter than a frame would have none.
   const isShort = (source?.end ?? 1) * plan.frameRate.num < plan.frameRate.den
-  const rate = `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${isShort ? ":eof_action=pass" : ""}${end}`
+  return `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${isShort ? ":eof_action=pass" : ""}${end}`
+}
+
+/** Up to the constant frame rate; before any change of size. */
+const timingFilters = (plan: EncodingPlan, window: ChunkWindow | undefined): ReadonlyArray<string> => {
+  const source = plan.info.video
   const still = source?.still
   const shift = TrackAlignment.shiftSeconds(plan)
-  const isLast =
-    window?.frames === undefined || frameTime(window.firstFrame + window.frames, plan.frameRate) > plan.info.duration
-  const held = isLast ? TrackAlignment.heldFrames(plan) : 0
   return [
     ...clipFilters(plan, ""),
     ...(shift === 0 ? [] : [`setpts=PTS+${shift.toFixed(6)}/TB`]),
     ...(source?.interlaced === true ? ["bwdif=mode=send_frame:deint=interlaced"] : []),
-    ...(still === undefined ? [rate] : orientationFilters(still.orientation)),
+    ...(still === undefined ? [rateFilter(plan, window)] : orientationFilters(still.orientation)),
+  ]
+}
+
+/** Repeats the last frame of a video that is shorter than its audio. */
+const heldFilters = (plan: EncodingPlan, window: ChunkWindow | undefined): ReadonlyArray<string> => {
+  const isLast =
+    window?.frames === undefined || frameTime(window.firstFrame + window.frames, plan.frameRate) > plan.info.duration
+  const held = isLast ? TrackAlignment.heldFrames(plan) : 0
+  return held === 0 ? [] : [`tpad=stop_mode=clone:stop=${held}`]
+}
+
+/** The colours of the source, as BT.2100 with 10 bit. */
+const hdrFilters = (
+  plan: EncodingPlan,
+  size: string,
+  transfer: Rendition["hdr"],
+  window: ChunkWindow | undefined,
+): ReadonlyArray<string> => [
+  `${size}:in_color_matrix=bt2020:out_color_matrix=bt2020:out_range=limited`,
+  "setsar=1",
+  "format=yuv420p10le",
+  `setparams=range=limited:color_primaries=bt2020:color_trc=${transfer}:colorspace=bt2020nc`,
+  ...heldFilters(plan, window),
+]
+
+const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | undefined): ReadonlyArray<string> => {
+  const source = plan.info.video
+  const still = source?.still
+  return [
     ...(source?.hdr === undefined
       ? source?.widePrimaries === undefined
         ? [`${size}${sdrScaleOptions(source)}`]
@@ -150,10 +199,14 @@ const sourceFilters = (plan: EncodingPlan, size: string, window: ChunkWindow | u
     "setsar=1",
     "format=yuv420p",
     bt709,
-    ...(held === 0 ? [] : [`tpad=stop_mode=clone:stop=${held}`]),
+    ...heldFilters(plan, window),
     ...(still === undefined
       ? []
-      : [`tpad=stop_mode=clone:stop_duration=${stillVideoSeconds}`, rate, `trim=duration=${stillVideoSeconds}`]),
+      : [
+          `tpad=stop_mode=clone:stop_duration=${stillVideoSeconds}`,
+          rateFilter(plan, window),
+          `trim=duration=${stillVideoSeconds}`,
+        ]),
   ]
 }
 

@@ -37,6 +37,8 @@ export const Rendition = Schema.Struct({
   height: Schema.Int,
   /** The ceiling of its bit rate. */
   kilobits: Schema.Int,
+  /** The transfer function of a rendition in HDR, with 10 bit; absent for SDR. */
+  hdr: Schema.optionalKey(Schema.Literals(["smpte2084", "arib-std-b67"])),
 })
 export type Rendition = typeof Rendition.Type
 
@@ -44,11 +46,13 @@ export type Rendition = typeof Rendition.Type
  * Largest first, at least one, none larger than the source. The first one has the source's own size at every aspect
  * ratio, unless that exceeds the largest entry of the ladder. Each further one fits in the box of 16:9 of its entry and
  * has at most three quarters of the pixels of the first. Each size has one rendition per codec, in the order of `codecs`.
+ * With `keepsHdr`, those of further codecs stay HDR; the first codec is for all players, which need SDR.
  */
 export const planRenditions = (
   source: VideoInfo,
   ladder: Ladder = defaultLadder,
   codecs: ReadonlyArray<string> = defaultVideoCodecIds,
+  keepsHdr = true,
 ): ReadonlyArray<Rendition> => {
   const maxSide = Math.min(...codecs.map((id) => videoCodec(id).maxSide))
   const own = topEntry(source, ladder)
@@ -71,6 +75,9 @@ export const planRenditions = (
       width,
       height,
       kilobits: Math.ceil(ceiling * videoCodec(codec).bitrateFactor),
+      ...(index > 0 && keepsHdr && source.hdr !== undefined && videoCodec(codec).hdrCodecString !== undefined
+        ? { hdr: source.hdr }
+        : {}),
     }))
   })
 }

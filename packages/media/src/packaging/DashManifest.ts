@@ -55,7 +55,7 @@ const videoAdaptationSet = (
   `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}"${hasPriority ? ` selectionPriority="${index + 1}"` : ""} contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
   ...protection,
   '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
-  ...colorDescriptors,
+  ...colorDescriptors(renditions[0]?.hdr),
   ...renditions.map(
     (rendition) =>
       `<Representation id="${rendition.name}" codecs="${rendition.codec}" bandwidth="${maxBandwidth(rendition.segments)}" width="${rendition.width}" height="${rendition.height}" frameRate="${rendition.frameRate.num}/${rendition.frameRate.den}" sar="1:1">${segmentTemplate(rendition)}</Representation>`,
@@ -97,10 +97,15 @@ const contentProtection = ({
 
 const uuid = (id: string): string => id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
 
-/** BT.709, by the numbers of ISO/IEC 23091-2. */
-const colorDescriptors = ["ColourPrimaries", "TransferCharacteristics", "MatrixCoefficients"].map(
-  (name) => `<SupplementalProperty schemeIdUri="urn:mpeg:mpegB:cicp:${name}" value="1"/>`,
-)
+/** BT.709 or BT.2100, by the numbers of ISO/IEC 23091-2. A player that does not know HDR must leave it out. */
+const colorDescriptors = (hdr: VideoRendition["hdr"]): ReadonlyArray<string> => {
+  const transfer = hdr === undefined ? 1 : hdr === "smpte2084" ? 16 : 18
+  const element = hdr === undefined ? "SupplementalProperty" : "EssentialProperty"
+  const wide = hdr === undefined ? 1 : 9
+  return Object.entries({ ColourPrimaries: wide, TransferCharacteristics: transfer, MatrixCoefficients: wide }).map(
+    ([name, value]) => `<${element} schemeIdUri="urn:mpeg:mpegB:cicp:${name}" value="${value}"/>`,
+  )
+}
 
 /** Tiled thumbnails as the DASH-IF guidelines describe them. */
 const thumbnailAdaptationSet = (board: Storyboard.Storyboard, spriteCount: number): ReadonlyArray<string> => [

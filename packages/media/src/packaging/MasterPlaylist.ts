@@ -14,6 +14,8 @@ export interface VideoRendition {
   readonly frameRate: Rational
   /** The RFC 6381 codec string. */
   readonly codec: string
+  /** The transfer function of HDR; absent for SDR. */
+  readonly hdr?: "smpte2084" | "arib-std-b67" | undefined
   readonly timescale: number
   readonly segments: ReadonlyArray<Segment>
 }
@@ -104,7 +106,7 @@ export const render = (
         `CODECS="${rendition.codec}"`,
         `RESOLUTION=${rendition.width}x${rendition.height}`,
         ...scoreAttribute(scores?.get(rendition)),
-        "VIDEO-RANGE=SDR",
+        videoRange(rendition),
         `URI="${rendition.name}/${iFramePlaylistName}"`,
       ].join(",")}`,
     )
@@ -152,10 +154,13 @@ const mediaTag = (track: AudioTrack, index: number): string =>
     `URI="${track.name}/${playlistName}"`,
   ].join(",")}`
 
+const videoRange = ({ hdr }: VideoRendition): string =>
+  `VIDEO-RANGE=${hdr === undefined ? "SDR" : hdr === "smpte2084" ? "PQ" : "HLG"}`
+
 const videoAttributes = (rendition: VideoRendition): ReadonlyArray<string> => [
   `RESOLUTION=${rendition.width}x${rendition.height}`,
   `FRAME-RATE=${(rendition.frameRate.num / rendition.frameRate.den).toFixed(3)}`,
-  "VIDEO-RANGE=SDR",
+  videoRange(rendition),
   // Without it, some players offer a caption track that does not exist.
   "CLOSED-CAPTIONS=NONE",
 ]

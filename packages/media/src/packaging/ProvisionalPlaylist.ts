@@ -7,7 +7,7 @@
  * master playlist has the measured ones.
  */
 import { audioCodec } from "../encode/codecs/Codecs.ts"
-import { type EncodingPlan, segmentSeconds, trackFolders } from "../encode/EncodingPlan.ts"
+import { audioFolder, type EncodingPlan, segmentSeconds, trackFolders } from "../encode/EncodingPlan.ts"
 import { ObjectStorage, type StorageError } from "@armoricore/storage/ObjectStorage"
 import type { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
 import { Clock, Effect, Fiber, type Scope } from "effect"
@@ -43,7 +43,10 @@ export interface ProvisionalPlaylist {
 export const declaredBandwidth =
   (plan: EncodingPlan) =>
   (name: string): number =>
-    (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ?? audioCodec.kilobits) * 1000
+    (plan.renditions.find((rendition) => rendition.name === name)?.kilobits ??
+      audioCodec.kilobits(
+        plan.info.audioTracks.some((track, index) => audioFolder(index) === name && track.isSurround === true) ? 6 : 2,
+      )) * 1000
 
 /** Players reload the playlists. */
 const putOptions = { contentType: playlistType, cacheControl: "public, max-age=1" }

@@ -38,7 +38,7 @@ export const videoRejectReason = (
 
 export const audioRejectReason = (
   plan: Pick<EncodingPlan, "frameRate" | "info" | "loudness">,
-  { channels, codec, coded, end, hasCompositionOffset, hasLayout }: AudioInfo,
+  { channels, codec, coded, end, hasCompositionOffset, hasLayout, isSurround }: AudioInfo,
 ): string | undefined => {
   const { info, loudness } = plan
   if (!isMp4(info.format)) return "container"
@@ -49,7 +49,7 @@ export const audioRejectReason = (
   if (loudness !== undefined) return "loudness"
   const { id, passthrough: rules } = audioCodec
   if (codec !== id || coded?.profile !== rules.profile) return "codec"
-  if (channels > 2 || !hasLayout) return "channels"
+  if (channels > 2 || !hasLayout || isSurround === true) return "channels"
   if (!rules.sampleRates.includes(coded.sampleRate)) return "sample rate"
   if (coded.bitrate === undefined || coded.bitrate > rules.maxKilobits * 1000) return "bit rate"
   return undefined

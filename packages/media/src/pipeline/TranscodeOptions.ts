@@ -4,7 +4,7 @@ import { Duration } from "effect"
 import type * as ChunkWindow from "../chunked/ChunkWindow.ts"
 import { defaultVideoCodecIds } from "../encode/codecs/Codecs.ts"
 import * as DiskQuota from "../encode/DiskQuota.ts"
-import { EncodingPlan, type PlanRequest } from "../encode/EncodingPlan.ts"
+import { EncodingPlan, type PlanRequest, withSurround } from "../encode/EncodingPlan.ts"
 import { defaultLadder, frameRate, type Ladder, planRenditions } from "../encode/Ladder.ts"
 import type { MediaInfo } from "../probe/MediaInfo.ts"
 import type { ProtectionOptions } from "../protection/Protection.ts"
@@ -106,11 +106,15 @@ export const transcodeTimeout = ({ timeoutFactor }: ResolvedOptions, seconds: nu
 /** Plans the renditions and still images of a source. */
 export const planEncoding = (
   options: ResolvedOptions,
-  info: MediaInfo,
+  source: MediaInfo,
   toneMapping: boolean,
   request?: PlanRequest,
 ): EncodingPlan => {
-  const renditions = info.video === undefined ? [] : planRenditions(info.video, options.ladder, options.codecs)
+  const info = withSurround(source)
+  const renditions =
+    info.video === undefined
+      ? []
+      : planRenditions(info.video, options.ladder, options.codecs, request?.watermark === undefined)
   const smallest = renditions.at(-1)
   const hasStoryboard = options.storyboard && info.video?.still === undefined
   return new EncodingPlan({

@@ -29,6 +29,19 @@ export const CodedVideo = Schema.Struct({
 })
 export type CodedVideo = typeof CodedVideo.Type
 
+const Point = Schema.Struct({ x: Schema.Finite, y: Schema.Finite })
+
+/** SMPTE ST 2086: primaries and white as chromaticities, luminance in candelas per square metre; CTA-861.3: the light. */
+export const HdrMetadata = Schema.Struct({
+  red: Point,
+  green: Point,
+  blue: Point,
+  white: Point,
+  luminance: Schema.Struct({ min: Schema.Finite, max: Schema.Finite }),
+  light: Schema.optionalKey(Schema.Struct({ content: Schema.Finite, average: Schema.Finite })),
+})
+export type HdrMetadata = typeof HdrMetadata.Type
+
 export const VideoInfo = Schema.Struct({
   /** ffmpeg's stream index in the file. */
   index: Schema.Int,
@@ -54,6 +67,8 @@ export const VideoInfo = Schema.Struct({
   matrix: Matrix,
   /** The transfer function of an HDR video; absent for SDR. */
   hdr: Schema.optional(Schema.Literals(["smpte2084", "arib-std-b67"])),
+  /** Of an HDR10 video that states it. */
+  hdrMetadata: Schema.optional(HdrMetadata),
   /** Primaries of an SDR video that are not those of BT.709; their ffmpeg names. */
   widePrimaries: Schema.optional(Schema.Literals(["bt2020", "smpte431", "smpte432"])),
   /** Present for a photo, with its EXIF orientation (1 is upright, up to 8). */
@@ -84,6 +99,8 @@ export const AudioInfo = Schema.Struct({
   /** Free text from the file. */
   title: Schema.optional(Schema.String),
   isDefault: Schema.Boolean,
+  /** A further rendition of a track that a plan has already in stereo: 5.1. */
+  isSurround: Schema.optionalKey(Schema.Literal(true)),
   /** The flag of the file for a track that is no ordinary sound: the picture described, or people talking about it. */
   purpose: Schema.optional(Schema.Literals(["description", "commentary"])),
   /** The end of the track in seconds from the start of the file. */
@@ -129,7 +146,8 @@ export type MediaInfo = typeof MediaInfo.Type
 
 /** The description of the source that `media.ready` carries in its metadata. */
 export const toMetadata = ({ audioTracks, duration, format, video }: MediaInfo, bytes: number) => {
-  const [mainAudio] = audioTracks
+  const tracks = audioTracks.filter(({ isSurround }) => isSurround !== true)
+  const [mainAudio] = tracks
   return {
     format,
     bytes,
@@ -149,7 +167,7 @@ export const toMetadata = ({ audioTracks, duration, format, video }: MediaInfo, 
       : {
           audio_codec: mainAudio.codec,
           channels: mainAudio.channels,
-          ...(audioTracks.length > 1 ? { languages: audioTracks.map(({ language }) => language ?? "und") } : {}),
+          ...(tracks.length > 1 ? { languages: tracks.map(({ language }) => language ?? "und") } : {}),
         }),
   }
 }

@@ -84,6 +84,15 @@ export const probe = Effect.fn("Probe.probe")(function* (
     return isTrusted ? scan : yield* failure("corrupt_media", "its index does not match its content")
   })
 
+  const readHdrMetadata = (index: number) =>
+    Effect.map(
+      inspect([..."-show_frames -read_intervals %+#1 -of json -select_streams".split(" "), String(index)]),
+      ({ stdout }) => {
+        const frame = Option.getOrUndefined(Report.decodeFrame(stdout))?.frames[0]
+        return frame === undefined ? undefined : Report.hdrMetadata(frame)
+      },
+    )
+
   const path = yield* Path.Path
   const brand = typeof source === "string" ? yield* HeifBrand.read(path.join(cwd, source)) : undefined
   if (brand === "heif") return yield* failure("unsupported_format", "a HEIC photo")
@@ -206,11 +215,16 @@ export const probe = Effect.fn("Probe.probe")(function* (
     return yield* failure("corrupt_media", `it ends after ${duration.toFixed(1)} of ${expected.toFixed(1)} s`)
   }
 
-  const video =
+  const described =
     videoStream === undefined
       ? undefined
+      : Report.describeVideo(videoStream, (bytes * 8) / duration, still, measured[0], duration)
+  const video =
+    described === undefined
+      ? undefined
       : {
-          ...Report.describeVideo(videoStream, (bytes * 8) / duration, still, measured[0], duration),
+          ...described,
+          ...(described.hdr === "smpte2084" ? { hdrMetadata: yield* readHdrMetadata(described.index) } : {}),
           // Only a local file is read to its end.
           packets: still === undefined && typeof source === "string" ? measured[0]?.packets : undefined,
         }

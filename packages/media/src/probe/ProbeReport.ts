@@ -1,7 +1,16 @@
 /** Decodes ffprobe's JSON and derives the video and audio properties of a file from it. */
 import { preferredTrack } from "@armoricore/ffmpeg/AudioTracks"
 import { Option, Schema } from "effect"
-import type { AudioInfo, Chapter, CodedVideo, Matrix, Rational, SubtitleInfo, VideoInfo } from "./MediaInfo.ts"
+import type {
+  AudioInfo,
+  Chapter,
+  CodedVideo,
+  HdrMetadata,
+  Matrix,
+  Rational,
+  SubtitleInfo,
+  VideoInfo,
+} from "./MediaInfo.ts"
 import type { TrackTimes } from "./PacketScan.ts"
 
 const Tags = Schema.Record(Schema.String, Schema.Unknown)
@@ -77,10 +86,35 @@ export type Report = typeof Report.Type
 
 export const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Report))
 
-/** The tags of the first frame. */
+/** The tags and the HDR metadata of the first frame. */
+const Frame = Schema.Struct({
+  tags: Schema.optionalKey(Tags),
+  side_data_list: Schema.optionalKey(Schema.Array(Schema.Record(Schema.String, Schema.Unknown))),
+})
 export const decodeFrame = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Struct({ frames: Schema.Array(Schema.Struct({ tags: Schema.optionalKey(Tags) })) })),
+  Schema.fromJsonString(Schema.Struct({ frames: Schema.Array(Frame) })),
 )
+
+/** The display that an HDR10 video was graded on, and its brightest light; undefined if a value is missing. */
+export const hdrMetadata = ({ side_data_list = [] }: typeof Frame.Type): HdrMetadata | undefined => {
+  const values = Object.assign({}, ...side_data_list)
+  const number = (name: string): number => {
+    const [num = Number.NaN, den = 1] = String(values[name]).split("/").map(Number)
+    return num / den
+  }
+  const point = (name: string) => ({ x: number(`${name}_x`), y: number(`${name}_y`) })
+  const display = {
+    red: point("red"),
+    green: point("green"),
+    blue: point("blue"),
+    white: point("white_point"),
+    luminance: { min: number("min_luminance"), max: number("max_luminance") },
+  }
+  const light = { content: number("max_content"), average: number("max_average") }
+  const isKnown = Object.values(display).every((pair) => Object.values(pair).every(Number.isFinite))
+  const isLightKnown = Number.isFinite(light.content) && Number.isFinite(light.average)
+  return isKnown ? { ...display, ...(isLightKnown ? { light } : {}) } : undefined
+}
 
 export const isCover = (stream: StreamReport): boolean =>
   stream.codec_type === "video" && stream.disposition?.["attached_pic"] === 1

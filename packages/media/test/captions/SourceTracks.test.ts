@@ -3,6 +3,9 @@ import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"
 import { ffmpeg, h264, subtitles, testVideo } from "../support/Clips.ts"
+import { run } from "../support/RunFfmpeg.ts"
+import { check } from "../support/StreamChecker.ts"
+import { concatTrack } from "../support/Tracks.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
 
 const words = (text: string) => text.split(" ")
@@ -41,7 +44,7 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
           ...words("-metadata:s:a:0 language=eng -metadata:s:a:1 language=eng -metadata:s:a:2 language=eng"),
           ...words("-disposition:a:0 visual_impaired -disposition:a:1 0 -disposition:a:2 comment"),
           ...h264,
-          ...words("-c:a aac -c:s:0 ass -c:s:1 srt -c:s:2 webvtt -c:s:3 srt -t 2"),
+          ...words("-c:a aac -ac:a:1 6 -c:s:0 ass -c:s:1 srt -c:s:2 webvtt -c:s:3 srt -t 2"),
           source,
         ])
         const { processUpload } = yield* UploadPipeline
@@ -67,6 +70,14 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
           1,
         )
         assert.strictEqual(find("TYPE=AUDIO", "AUTOSELECT=NO", 'NAME="English (commentary)"'), 1)
+        // The stereo track is for every player, 5.1 one more choice.
+        assert.strictEqual(find("TYPE=AUDIO", 'NAME="English 5.1"', "DEFAULT=NO", 'CHANNELS="6"'), 1)
+        assert.strictEqual(find("TYPE=AUDIO", 'CHANNELS="2"'), 3)
+        const surround = yield* concatTrack(stream, "audio-4")
+        const entries = words("-v error -show_entries stream=channels,channel_layout -of csv=p=0")
+        assert.strictEqual((yield* run("ffprobe", [...entries, surround])).stdout.trim(), "6,5.1")
+        const { faults } = yield* check(stream)
+        assert.deepStrictEqual(faults, [])
         assert.strictEqual((yield* read("master.m3u8")).match(/STREAM-INF.*SUBTITLES="subs"/g)?.length, 2)
 
         const vtt = yield* read("subtitles/0/00000.vtt")
@@ -78,6 +89,7 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
         for (const role of ["subtitle", "caption", "forced-subtitle", "commentary", "description"])
           assert.include(dash, `value="${role}"`)
         assert.include(dash, 'AudioPurposeCS:2007" value="1"')
+        assert.include(dash, 'audio_channel_configuration:2011" value="6"')
 
         assert.deepStrictEqual(outcome.ready.metadata["chapters"], [
           { start: 0, end: 1, title: "Intro" },

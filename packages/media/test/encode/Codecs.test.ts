@@ -1,92 +1,160 @@
-/** Renditions in several codecs: one decode, one manifest, the same key frames, in one run and in chunks. */
+/**
+ * Codecs, chunks, passthrough, protection and HDR together: each pair of their values occurs in a small upload, and the
+ * checker reads all of its output.
+ */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { requiredEncoders, withDefaultCodec } from "@armoricore/media/encode/codecs/Codecs"
 import type { Ladder } from "@armoricore/media/encode/Ladder"
 import * as DashManifest from "@armoricore/media/packaging/DashManifest"
 import * as MasterPlaylist from "@armoricore/media/packaging/MasterPlaylist"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import * as ContentKeys from "@armoricore/media/protection/ContentKeys"
+import type { ProtectionScheme } from "@armoricore/media/protection/Protection"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Path } from "effect"
-import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { Duration, Effect, FileSystem, Layer, Path, Redacted } from "effect"
+import { ffmpeg, testVideo, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
+import { run } from "../support/RunFfmpeg.ts"
 import { check } from "../support/StreamChecker.ts"
 
-const codecs = ["h264", "hevc", "av1"]
 const ladder: Ladder = [{ shortSide: 72, kilobits: 200 }]
-const options = { codecs, ladder, thumbnails: 1, storyboard: false }
+const secret = Redacted.make("a secret of the test")
 /** An ffmpeg whose encoders place key frames where they are asked to. */
-const programs = FfmpegPrograms.layer({ encoders: requiredEncoders(codecs) }).pipe(
+const programs = FfmpegPrograms.layer({ encoders: requiredEncoders(["h264", "hevc", "av1"]) }).pipe(
   Layer.provide(NodeServices.layer),
   Layer.orDie,
 )
+const ofTheSystem = Layer.effect(FfmpegPrograms, FfmpegPrograms)
 const anyStorage = Layer.effect(ObjectStorage, ObjectStorage)
+const words = (text: string) => text.split(" ")
 
-const store = Effect.fnUntraced(function* (name: string, seconds: number) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const folder = yield* fs.makeTempDirectoryScoped()
-  const source = path.join(folder, `${name}.mp4`)
-  const rate = "30000/1001"
-  yield* ffmpeg([...testVideo({ size: "128x72", rate, seconds }), ...tone(seconds), ...h264, "-c:a", "aac", source])
-  return { folder, event: uploaded(name, yield* storeUpload(`uploads/${name}.mp4`, source)) }
-})
+const bt709 = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv"
+const hdr = (transfer: string, params: string) => [
+  "-vf",
+  `format=yuv420p10,setparams=range=limited:color_primaries=bt2020:color_trc=${transfer}:colorspace=bt2020nc`,
+  ...words(`-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params log-level=error${params}`),
+]
+const display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+const sources = {
+  SDR: [
+    "-vf",
+    "setparams=range=limited:color_primaries=bt709:color_trc=bt709:colorspace=bt709",
+    ...words(`-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 20 -bf 0 -crf 35 ${bt709}`),
+  ],
+  HDR10: hdr("smpte2084", `:hdr10=1:master-display=${display}:max-cll=1000,400`),
+  HLG: hdr("arib-std-b67", ""),
+} as const
 
-/** The faults of a stream, and its manifests. */
-const inspect = Effect.fnUntraced(function* (folder: string, prefix: string) {
-  const path = yield* Path.Path
-  const stream = path.join(folder, "stream")
-  yield* fetchAll(prefix, stream)
-  const { faults } = yield* check(stream)
-  const fs = yield* FileSystem.FileSystem
-  return {
-    faults,
-    master: yield* fs.readFileString(path.join(stream, "master.m3u8")),
-    dash: yield* fs.readFileString(path.join(stream, "manifest.mpd")),
-  }
+interface Combination {
+  readonly codecs: ReadonlyArray<string>
+  readonly way: "one run" | "chunks" | "passthrough"
+  readonly scheme?: ProtectionScheme
+  readonly source: keyof typeof sources
+  readonly programs?: typeof programs | typeof ofTheSystem
+}
+
+const combinations: ReadonlyArray<Combination> = [
+  { codecs: ["h264", "hevc", "av1"], way: "passthrough", scheme: "cbcs", source: "SDR" },
+  { codecs: ["h264", "hevc"], way: "chunks", scheme: "aes-128", source: "HDR10" },
+  { codecs: ["h264", "av1"], way: "one run", scheme: "aes-128", source: "HLG" },
+  { codecs: ["h264", "hevc", "av1"], way: "chunks", source: "HLG" },
+  { codecs: ["h264", "av1"], way: "chunks", scheme: "cbcs", source: "HDR10" },
+  { codecs: ["h264"], way: "passthrough", scheme: "aes-128", source: "SDR" },
+  { codecs: ["h264", "hevc"], way: "passthrough", source: "HDR10", programs: ofTheSystem },
+  { codecs: ["h264", "hevc"], way: "one run", scheme: "cbcs", source: "HLG" },
+  { codecs: ["h264", "av1"], way: "chunks", source: "SDR" },
+]
+
+const ranges = { SDR: "SDR", HDR10: "PQ", HLG: "HLG" }
+const transfers = { SDR: 1, HDR10: 16, HLG: 18 }
+
+const encode = Effect.fnUntraced(function* (event: ReturnType<typeof uploaded>) {
+  const { concatChunks, encodeChunk, processUpload } = yield* UploadPipeline
+  const outcome = yield* processUpload(event, { fencingToken: 1 })
+  if (outcome._tag !== "Chunked") return outcome
+  const request = { mediaId: event.payload.media_id, version: outcome.version }
+  const [onProgress, publishPlayable] = [() => Effect.void, () => Effect.void]
+  for (const chunk of [...outcome.chunks].reverse())
+    yield* encodeChunk({ ...request, chunk, fencingToken: 7, onProgress, publishPlayable })
+  return yield* concatChunks(request)
 })
 
 describe.skipIf(isFfmpegMissing)("Codecs", () => {
-  layer(pipeline(options, anyStorage, programs), { excludeTestServices: true, timeout: "60 seconds" })((it) => {
-    it.effect("one run makes every size in every codec, with their CODECS, SCORE and groups", () =>
-      Effect.gen(function* () {
-        const { processUpload } = yield* UploadPipeline
-        const { event, folder } = yield* store("film", 5)
-        const outcome = yield* processUpload(event, { fencingToken: 1 })
-        if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
-        const found = yield* inspect(folder, prefixOf(outcome.ready))
-        assert.deepStrictEqual(found.faults, [])
-        assert.deepStrictEqual(outcome.ready.resolutions, ["72p"])
-        assert.match(found.master, /CODECS="hvc1\.1\.6\.L\d+\.[0-9A-F]{2},mp4a\.40\.2",RESOLUTION=128x72.*SCORE=1\.1/)
-        assert.match(found.master, /CODECS="av01\.0\.\d\dM\.08,mp4a\.40\.2",RESOLUTION=128x72.*SCORE=1\.2/)
-        assert.match(found.dash, /selectionPriority="1".*\n(.*\n)*.*selectionPriority="3"/)
-        assert.strictEqual(found.dash.match(/contentType="video"/g)?.length, 3)
-      }),
-    )
-  })
-
-  const chunks = { minDuration: 10, chunkSeconds: 8 }
-  layer(pipeline({ ...options, chunks }, anyStorage, programs), { excludeTestServices: true, timeout: "120 seconds" })(
-    (it) => {
-      it.effect("chunks of every codec make one stream", () =>
+  for (const { codecs, scheme, source, way, ...others } of combinations) {
+    const options = {
+      codecs,
+      ladder,
+      thumbnails: 1,
+      storyboard: false,
+      passthrough: way === "passthrough",
+      ...(way === "chunks" ? { chunks: { minDuration: 10, chunkSeconds: 8 } } : {}),
+      ...(scheme === undefined ? {} : { protection: { scheme, secret, period: Duration.seconds(4) } }),
+    }
+    layer(pipeline(options, anyStorage, others.programs ?? programs), {
+      excludeTestServices: true,
+      timeout: "60 seconds",
+    })((it) => {
+      it.effect(`${source} becomes ${codecs.join(", ")} by ${way}, ${scheme ?? "not protected"}`, () =>
         Effect.gen(function* () {
-          const { concatChunks, encodeChunk, processUpload } = yield* UploadPipeline
-          const { event, folder } = yield* store("chunked", 13)
-          const begun = yield* processUpload(event, { fencingToken: 1 })
-          if (begun._tag !== "Chunked") return yield* Effect.die(new Error(begun._tag))
-          const { version } = begun
-          const mediaId = event.payload.media_id
-          const [onProgress, publishPlayable] = [() => Effect.void, () => Effect.void]
-          for (const chunk of [...begun.chunks].reverse())
-            yield* encodeChunk({ mediaId, version, chunk, fencingToken: 7, onProgress, publishPlayable })
-          const outcome = yield* concatChunks({ mediaId, version })
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const folder = yield* fs.makeTempDirectoryScoped()
+          const file = path.join(folder, "source.mp4")
+          const seconds = way === "chunks" ? 12 : 5
+          const clip = [...testVideo({ size: "128x72", rate: "10", seconds }), ...tone(seconds), ...sources[source]]
+          yield* ffmpeg([...clip, ...words("-c:a aac -b:a 96k -ar 48000"), file])
+          const event = uploaded("film", yield* storeUpload("uploads/film.mp4", file))
+          const outcome = yield* encode(event)
           if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
-          assert.deepStrictEqual((yield* inspect(folder, prefixOf(outcome.ready))).faults, [])
-        }),
+          const stream = path.join(folder, "stream")
+          yield* fetchAll(prefixOf(outcome.ready), stream)
+          const keys = yield* Effect.flatMap(ContentKeys.makeReader(secret), (read) => read("film"))
+          assert.strictEqual(keys.length, scheme === undefined ? 0 : Math.ceil(seconds / 4))
+          const { faults } = yield* check(
+            stream,
+            keys.map(({ key }) => key),
+          )
+          assert.deepStrictEqual(faults, [])
+          assert.deepStrictEqual(outcome.ready.resolutions, ["72p"])
+          const master = yield* fs.readFileString(path.join(stream, "master.m3u8"))
+          for (const [index, codec] of codecs.entries()) {
+            const range = index === 0 ? "SDR" : ranges[source]
+            const family = { h264: "avc1", hevc: "hvc1", av1: "av01" }[codec]
+            const lines = master.split("\n").filter((line) => line.includes(`CODECS="${family}`))
+            // A variant and its I-frame playlist.
+            assert.lengthOf(lines, 2)
+            for (const line of lines) {
+              assert.include(line, `VIDEO-RANGE=${range}`)
+              if (codecs.length > 1) assert.include(line, `SCORE=1.${index}`)
+            }
+          }
+          if (codecs.includes("hevc")) {
+            // HDR10 keeps what its mastering display was; the pixels have ten bits.
+            const init = yield* fs.readFile(path.join(stream, "72p-hevc/init.mp4"))
+            const segment = yield* fs.readFile(path.join(stream, "72p-hevc/00000.m4s"))
+            const clear = path.join(folder, "hevc.mp4")
+            yield* fs.writeFile(clear, Buffer.concat([init, segment]))
+            const entries = "stream=pix_fmt,color_transfer,color_primaries"
+            const { stdout } = yield* run("ffprobe", ["-v", "quiet", "-show_entries", entries, "-of", "csv=p=0", clear])
+            assert.include(stdout, source === "SDR" ? "yuv420p," : "yuv420p10le,")
+            if (scheme === undefined && source === "HDR10") {
+              const frame = yield* run("ffprobe", words(`-v quiet -show_frames -read_intervals %+#1 ${clear}`))
+              assert.match(frame.stdout, /red_x=34000\/50000[^]*max_content=1000/)
+            }
+          }
+          if (scheme === "aes-128") return
+          const dash = yield* fs.readFileString(path.join(stream, "manifest.mpd"))
+          assert.strictEqual(dash.match(/contentType="video"/g)?.length, codecs.length)
+          const transfer = `cicp:TransferCharacteristics" value="${transfers[source]}"`
+          const element = source === "SDR" ? "SupplementalProperty" : "EssentialProperty"
+          assert.match(dash, new RegExp(`<${element} schemeIdUri="urn:mpeg:mpegB:${transfer}`))
+          for (const index of codecs.keys()) assert.include(dash, `selectionPriority="${index + 1}"`)
+        }).pipe(Effect.scoped),
       )
-    },
-  )
+    })
+  }
 })
 
 describe("withDefaultCodec", () => {

@@ -3,8 +3,9 @@ import * as ContentKeys from "@armoricore/media/protection/ContentKeys"
 import type { ProtectionScheme } from "@armoricore/media/protection/Protection"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Collection from "@armoricore/state/Collection"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, layer } from "@effect/vitest"
-import { Duration, Effect, FileSystem, Option, Path, Redacted } from "effect"
+import { Duration, Effect, FileSystem, Option, Path, Redacted, Stream } from "effect"
 import { ffmpeg, h264, subtitles, testVideo, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
 import { check } from "../support/StreamChecker.ts"
@@ -71,4 +72,29 @@ describe.skipIf(isFfmpegMissing)("Protection", () => {
       )
     })
   }
+
+  const keyServer = { url: "http://127.0.0.1:1", secret }
+  layer(pipeline({ protection: { scheme: "cbcs", secret, keyServer } }), {
+    excludeTestServices: true,
+    timeout: "60 seconds",
+  })((it) => {
+    it.effect("nothing of an upload is published while the key server does not answer", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const storage = yield* ObjectStorage
+        const source = path.join(yield* fs.makeTempDirectoryScoped(), "source.mp4")
+        yield* ffmpeg([...testVideo({ size: "128x72", rate: "10", seconds: 1 }), ...h264, source])
+        const { processUpload } = yield* UploadPipeline
+        const event = uploaded("film", yield* storeUpload("uploads/source.mp4", source))
+        const error = yield* Effect.flip(processUpload(event, { fencingToken: 1 }))
+        assert.deepInclude(error, { _tag: "TransientError", dependency: "key-server", code: "unavailable" })
+        assert.deepStrictEqual(yield* Stream.runCollect(storage.list("media", "media/")), [])
+        const download = { ...event, payload: { ...event.payload, media_id: "other", metadata: { download: true } } }
+        const refused = yield* Effect.flip(processUpload(download, { fencingToken: 1 }))
+        assert.deepInclude(refused, { _tag: "PermanentError", code: "invalid_metadata" })
+        assert.include(refused.message, "metadata.download")
+      }),
+    )
+  })
 })

@@ -217,17 +217,27 @@ const codecOf = (init: Uint8Array): string => {
     return `avc1.${bytes
       .subarray(avcC + 5, avcC + 8)
       .toString("hex")
-      .toUpperCase()}`
+      .toUpperCase()
+      // Level 1b, which Chromium does not know, is stated as 1.1.
+      .replace(/09$/, "0B")}`
   const hvcC = bytes.indexOf("hvcC", 0, "latin1")
-  // Main profile only: its compatibility flags, reversed, are 6.
-  if (hvcC >= 0)
-    return `hvc1.${(bytes[hvcC + 5] ?? 0) & 31}.6.L${bytes[hvcC + 16]}.${bytes.toString("hex", hvcC + 10, hvcC + 11).toUpperCase()}`
+  if (hvcC >= 0) {
+    const profile = (bytes[hvcC + 5] ?? 0) & 31
+    // Main and Main 10 only: their compatibility flags, reversed, are 6 and 4.
+    const constraint = bytes.toString("hex", hvcC + 10, hvcC + 11).toUpperCase()
+    return `hvc1.${profile}.${profile === 1 ? 6 : 4}.L${bytes[hvcC + 16]}.${constraint}`
+  }
   const av1C = bytes.indexOf("av1C", 0, "latin1")
-  if (av1C >= 0) return `av01.0.${String((bytes[av1C + 5] ?? 0) & 31).padStart(2, "0")}M.08`
+  if (av1C >= 0) {
+    const level = String((bytes[av1C + 5] ?? 0) & 31).padStart(2, "0")
+    if (((bytes[av1C + 6] ?? 0) & 0x40) === 0) return `av01.0.${level}M.08`
+    const transfer = bytes.readUInt16BE(bytes.indexOf("nclx", 0, "latin1") + 6)
+    return `av01.0.${level}M.10.0.110.09.${transfer}.09.0`
+  }
   const esds = bytes.indexOf("esds", 0, "latin1")
   if (esds < 0) return "unknown"
-  // DecoderSpecificInfo: tag 5, a length of up to four bytes, then five bits of object type.
-  let at = bytes.indexOf(5, esds + 22) + 1
+  // DecoderSpecificInfo, behind bit rates that may contain a 5: tag 5, a length of up to four bytes, then five bits of object type.
+  let at = bytes.indexOf(5, esds + 34) + 1
   while ((bytes[at] ?? 0) >= 0x80) at++
   return `mp4a.40.${(bytes[at + 1] ?? 0) >> 3}`
 }

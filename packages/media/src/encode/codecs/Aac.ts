@@ -2,7 +2,8 @@
 import { aacEncoder } from "@armoricore/ffmpeg/FfmpegPrograms"
 import type { AudioCodec } from "./AudioCodec.ts"
 
-const kilobits = 128
+/** Stereo, or 5.1. */
+const kilobits = (channels: number): number => (channels > 2 ? 384 : 128)
 
 export const aac: AudioCodec = {
   id: "aac",
@@ -12,7 +13,14 @@ export const aac: AudioCodec = {
   sampleEntry: "mp4a",
   configBox: "esds",
   codecString: (config) => readDescriptors(new DataView(config.buffer, config.byteOffset + 4, config.byteLength - 4)),
-  encoderArgs: (stream) => [`-c${stream}`, aacEncoder.name, `-b${stream}`, `${kilobits}k`, `-ac${stream}`, "2"],
+  encoderArgs: (stream, channels) => [
+    `-c${stream}`,
+    aacEncoder.name,
+    `-b${stream}`,
+    `${kilobits(channels)}k`,
+    `-ac${stream}`,
+    String(channels),
+  ],
   passthrough: { profile: "LC", sampleRates: [44_100, 48_000], maxKilobits: 160 },
 }
 

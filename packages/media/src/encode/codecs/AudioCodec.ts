@@ -5,7 +5,8 @@ export interface AudioCodec {
   /** ffprobe's name of the codec. */
   readonly id: string
   readonly encoder: Encoder
-  readonly kilobits: number
+  /** Of a track with this many channels. */
+  readonly kilobits: (channels: number) => number
   /** Samples that the encoder adds before the first one. */
   readonly primingSamples: number
   /** The sample entry in MP4, also the first part of the RFC 6381 codec string: `mp4a`. */
@@ -15,7 +16,7 @@ export interface AudioCodec {
   /** The RFC 6381 codec string; undefined if the configuration is not readable. */
   readonly codecString: (config: DataView) => string | undefined
   /** ffmpeg's options for the encoder of one stream, a specifier like `:a:0`. */
-  readonly encoderArgs: (stream: string) => ReadonlyArray<string>
+  readonly encoderArgs: (stream: string, channels: number) => ReadonlyArray<string>
   /** Conditions under which a track of this codec is copied. */
   readonly passthrough: AudioPassthroughRules
 }

@@ -13,7 +13,9 @@ export const h264: VideoCodec = {
   sampleEntry: "avc1",
   configBox: "avcC",
   // Profile, constraint flags and level: the three bytes after the version (ISO/IEC 14496-15).
-  codecString: (config) => `avc1.${[1, 2, 3].map((at) => hex(config.getUint8(at))).join("")}`,
+  // Chromium takes the number of level 1b, 9, for a fault; 1.1 (11) contains it.
+  codecString: (config) =>
+    `avc1.${hex(config.getUint8(1))}${hex(config.getUint8(2))}${hex(config.getUint8(3) === 9 ? 11 : config.getUint8(3))}`,
   encoderArgs: (stream) =>
     // The captions of broadcasts would be copied into the pictures, where the playlists do not declare them.
     `-c${stream || ":v"} libx264 -preset${stream} veryfast -crf${stream} 23 -profile${stream || ":v"} high -a53cc${stream} 0`.split(
@@ -21,7 +23,7 @@ export const h264: VideoCodec = {
     ),
   fixedGopArgs: (stream) => [`-sc_threshold${stream}`, "0"],
   closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
-  chunkArgs: ["-x264-params", "stitchable=1"],
+  chunkArgs: () => ["-x264-params", "stitchable=1"],
   // Unit types 1 to 5 (ITU-T H.264, table 7-1).
   sliceRanges: nalUnits((header) => (header & 0x1f) >= 1 && (header & 0x1f) <= 5),
   passthrough: {

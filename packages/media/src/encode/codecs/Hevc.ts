@@ -1,10 +1,25 @@
 /** HEVC (H.265): two thirds of the bits of H.264. Apple's players and most televisions decode it, browsers in part. */
 import { hevcEncoder } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { nalUnits } from "./SliceRanges.ts"
-import type { VideoCodec } from "./VideoCodec.ts"
+import type { HdrFormat, VideoCodec } from "./VideoCodec.ts"
 
 /** x265 takes its own options as one list. No information unit: it would name the encoder's settings in every stream. */
-const params = "log-level=error:open-gop=0:scenecut=0:info=0"
+const params = (hdr: HdrFormat | undefined): string =>
+  ["log-level=error:open-gop=0:scenecut=0:info=0", ...(hdr === undefined ? [] : hdrParams(hdr))].join(":")
+
+/** Colours are those of the frames. ffmpeg 7 and earlier do not pass on the metadata of HDR10. */
+const hdrParams = ({ metadata, transfer }: HdrFormat): ReadonlyArray<string> => {
+  if (transfer !== "smpte2084") return []
+  if (metadata === undefined) return ["hdr10=1"]
+  const { blue, green, light, luminance, red, white } = metadata
+  const point = ({ x, y }: { readonly x: number; readonly y: number }) =>
+    `(${Math.round(x * 50_000)},${Math.round(y * 50_000)})`
+  const range = `L(${Math.round(luminance.max * 10_000)},${Math.round(luminance.min * 10_000)})`
+  return [
+    `hdr10=1:master-display=G${point(green)}B${point(blue)}R${point(red)}WP${point(white)}${range}`,
+    ...(light === undefined ? [] : [`max-cll=${Math.round(light.content)},${Math.round(light.average)}`]),
+  ]
+}
 
 export const hevc: VideoCodec = {
   id: "hevc",
@@ -17,17 +32,17 @@ export const hevc: VideoCodec = {
   sampleEntry: "hvc1",
   configBox: "hvcC",
   codecString: (config) => hevcString(config),
-  encoderArgs: (stream) => [
-    ...`-c${stream || ":v"} libx265 -preset${stream} veryfast -crf${stream} 27 -profile${stream || ":v"} main`.split(
-      " ",
-    ),
-    ...`-tag${stream || ":v"} hvc1 -x265-params${stream} ${params}`.split(" "),
+  encoderArgs: (stream, hdr) => [
+    ...`-c${stream || ":v"} libx265 -preset${stream} veryfast -crf${stream} 27`.split(" "),
+    ...`-profile${stream || ":v"} ${hdr === undefined ? "main" : "main10"}`.split(" "),
+    ...`-tag${stream || ":v"} hvc1 -x265-params${stream} ${params(hdr)}`.split(" "),
   ],
   fixedGopArgs: () => [],
   closedGopArgs: (stream) => [`-forced-idr${stream}`, "1"],
   // Unit types below 32 (ITU-T H.265, table 7-1).
   sliceRanges: nalUnits((header) => (header & 0x7e) >> 1 < 32),
-  chunkArgs: ["-x265-params", `${params}:pools=1:frame-threads=1`],
+  chunkArgs: (hdr) => ["-x265-params", `${params(hdr)}:pools=1:frame-threads=1`],
+  hdrCodecString: (codec) => codec,
 }
 
 /** `hvc1.1.6.L93.90`, by ISO/IEC 14496-15, annex E. */

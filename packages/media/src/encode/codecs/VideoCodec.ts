@@ -3,7 +3,14 @@
  * `Codecs.ts`; commands, playlists, manifests, cost estimates and `armoricore doctor` derive the rest.
  */
 import type { Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
+import type { HdrMetadata, VideoInfo } from "../../probe/MediaInfo.ts"
 import type { ByteRange } from "./SliceRanges.ts"
+
+/** What an encoder needs to know of an HDR video. */
+export interface HdrFormat {
+  readonly transfer: NonNullable<VideoInfo["hdr"]>
+  readonly metadata: HdrMetadata | undefined
+}
 
 export interface VideoCodec {
   /** ffprobe's name of the codec. Plans store it, and folders of additional codecs end with it. */
@@ -27,13 +34,15 @@ export interface VideoCodec {
    * ffmpeg's options for the encoder and its quality. `stream` is a specifier like `:v:1`, or empty if the options are
    * for every video stream of the command.
    */
-  readonly encoderArgs: (stream: string) => ReadonlyArray<string>
+  readonly encoderArgs: (stream: string, hdr?: HdrFormat) => ReadonlyArray<string>
   /** Options against key frames at scene changes, which other renditions would not have. */
   readonly fixedGopArgs: (stream: string) => ReadonlyArray<string>
   /** Options that make each forced key frame one that players can start at. */
   readonly closedGopArgs: (stream: string) => ReadonlyArray<string>
   /** Options for a chunk: the initialisation segment must not depend on the content of the chunk. */
-  readonly chunkArgs: ReadonlyArray<string>
+  readonly chunkArgs: (hdr?: HdrFormat) => ReadonlyArray<string>
+  /** Completes the codec string of a rendition in HDR. Absent: the codec is for SDR only. */
+  readonly hdrCodecString?: (codec: string, transfer: HdrFormat["transfer"]) => string
   /** The parts of a coded frame that a protected stream encrypts. */
   readonly sliceRanges: (sample: Uint8Array) => ReadonlyArray<ByteRange>
   /** Conditions under which a source of this codec is copied; absent if it is always encoded. */
