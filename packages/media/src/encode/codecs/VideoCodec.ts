@@ -6,7 +6,7 @@ import type { Encoder } from "@armoricore/ffmpeg/FfmpegPrograms"
 import type { HdrMetadata, VideoInfo } from "../../probe/MediaInfo.ts"
 import type { ByteRange } from "./SliceRanges.ts"
 
-/** What an encoder needs to know of an HDR video. */
+/** The properties of an HDR video that its encoder declares. */
 export interface HdrFormat {
   readonly transfer: NonNullable<VideoInfo["hdr"]>
   readonly metadata: HdrMetadata | undefined
