@@ -1,4 +1,4 @@
-/** What HEVC and AV1 ladders cost against one command written by hand, and what protection costs. */
+/** The cost of HEVC and AV1 ladders against one command written by hand, and of protection. */
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { requiredEncoders } from "@armoricore/media/encode/codecs/Codecs"
 import type { Ladder } from "@armoricore/media/encode/Ladder"
