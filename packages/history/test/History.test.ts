@@ -106,7 +106,7 @@ describe.skipIf(Programs.requireProgram("nats-server").missing)("with a nats-ser
   behaviourSuite("JetStream", nats(retention), { clock: "real" })
   pagingSuite("JetStream", nats(many))
   // As far from the end of the stream as in a room of a million messages.
-  pagingSuite("JetStream by single requests", nats({ ...many, maxCounted: 0 }))
+  pagingSuite("JetStream by single requests", nats({ ...many, maxCountedPerItem: 0 }))
 
   it.live("finds each item of a large room by its id, also from another process", () =>
     Effect.gen(function* () {

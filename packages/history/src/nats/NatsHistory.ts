@@ -44,8 +44,11 @@ export interface NatsHistoryOptions extends Partial<Retention> {
    * So many of the newest items of a room are searched for an id. Larger rooms have an index of their ids. Default 10,000.
    */
   readonly maxSearched?: number
-  /** Items farther from the end of the stream are read without a consumer; see `NatsRangeReader`. Default 20,000 messages. */
-  readonly maxCounted?: number
+  /**
+   * A page that is farther from the end of the stream than so many messages for each of its items is read without a consumer;
+   * see `NatsRangeReader`. Default 400.
+   */
+  readonly maxCountedPerItem?: number
   /** Replicas in a cluster. Default 1. */
   readonly replicas?: number
   /** `verify`: `setup` creates and changes nothing, for services without that permission. Default `apply`. */
@@ -67,8 +70,8 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
       const connection = yield* NatsConnection
       const retention = { ...defaults, ...options }
 
-      const { maxCounted = 20_000 } = options
-      const jetstream = Effect.map(connection.jetstream, (nats) => ({ ...nats, maxCounted }))
+      const { maxCountedPerItem = 400 } = options
+      const jetstream = Effect.map(connection.jetstream, (nats) => ({ ...nats, maxCountedPerItem }))
       const maxSearched = options.maxSearched ?? 10_000
       const isIndexed = retention.maxPerRoom > maxSearched
       const positions = new ItemPositions()

@@ -23,8 +23,8 @@ const inactiveThreshold = nanos(10_000)
 export interface JetStreamHandles {
   readonly js: JetStreamClient
   readonly manager: JetStreamManager
-  /** Messages between a `seq` and the end of the stream for which a consumer is created quickly. */
-  readonly maxCounted: number
+  /** The server counts so many messages in the time of one request for an item. */
+  readonly maxCountedPerItem: number
 }
 
 /** As stored by the leader. */

@@ -1,7 +1,7 @@
 /**
  * Reads the items of a room in a part of the stream. Near the stream's end a temporary consumer reads them. The server counts the
- * messages after the start of a consumer one by one, so that its creation takes longer with the distance to the end; older
- * items are therefore read by single requests for the next item from a `seq` on, many at a time.
+ * messages after the start of a consumer one by one, so that its creation takes longer with the distance to the end. Where that
+ * takes longer, items are read by single requests for the next item from a `seq` on, many at a time.
  */
 import { natsRequest } from "@armoricore/nats/NatsErrors"
 import { Effect } from "effect"
@@ -42,7 +42,7 @@ export const read = Effect.fnUntraced(function* (
   const first = yield* nextItem(nats, room, range.from)
   if (first === undefined || first.seq >= to) return { items: [], isWhole: true, isLagging: false } satisfies RangeItems
   const { state } = yield* natsRequest(resource, () => nats.manager.streams.info(streamName))
-  return yield* state.last_seq - first.seq <= nats.maxCounted
+  return yield* state.last_seq - first.seq <= nats.maxCountedPerItem * range.wanted
     ? readByConsumer(nats, room, { ...range, from: first.seq }, isEnough)
     : readByRequests(nats, room, first, { to, wanted: range.wanted }, isEnough)
 })
