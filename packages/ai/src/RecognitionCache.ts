@@ -30,6 +30,7 @@ export interface CacheKey {
   readonly startSample: number
   readonly endSample: number
   readonly language: string | undefined
+  readonly vocabulary?: string | undefined
 }
 
 export const prefixOf = (mediaId: string): string => `work/transcription/${mediaId}/`
@@ -42,9 +43,10 @@ export const getOrElse = Effect.fn("RecognitionCache.getOrElse")(function* <R>(
   recognize: Effect.Effect<Recognition, EngineError, R>,
 ) {
   const storage = yield* ObjectStorage
-  const { audioSha256, startSample, language, endSample } = cacheKey
+  const { audioSha256, startSample, language, endSample, vocabulary } = cacheKey
   const inputs = [1, engine.name, engine.model, startSample, endSample, language ?? ""]
-  const digest = sha256(JSON.stringify(forcedBy === undefined ? inputs : [...inputs, forcedBy]))
+  const further = [...(forcedBy === undefined ? [] : [forcedBy]), ...(vocabulary === undefined ? [] : [{ vocabulary }])]
+  const digest = sha256(JSON.stringify([...inputs, ...further]))
   const ref = { bucket, key: `${prefixOf(mediaId)}${audioSha256}/${digest}.json` }
   const cached = yield* storage.get(ref).pipe(
     Effect.flatMap(({ body }) => Stream.mkString(Stream.decodeText(body))),

@@ -20,6 +20,8 @@ export interface AudioFile {
 export interface TranscribeOptions {
   /** BCP 47. Absent: the engine detects it. */
   readonly language?: string
+  /** Names and terms of the recording, separated by commas; engines without a prompt ignore it. */
+  readonly vocabulary?: string
 }
 
 /** A segment of text; times in seconds from the start of the audio. */

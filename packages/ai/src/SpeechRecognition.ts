@@ -18,6 +18,7 @@ export interface RecognitionRequest {
   readonly cache: RecognitionCache.CacheScope
   /** BCP 47. Absent: it is detected. */
   readonly language: string | undefined
+  readonly vocabulary?: string | undefined
   /** An empty folder to work in. */
   readonly folder: string
   /** Called with the completed fraction, 0 to 1. */
@@ -65,13 +66,16 @@ export const recognize = Effect.fn("SpeechRecognition.recognize")(function* (
     RecognitionCache.getOrElse(
       request.cache,
       engine,
-      { audioSha256: measurement.sha256, startSample, endSample, language },
+      { audioSha256: measurement.sha256, startSample, endSample, language, vocabulary: request.vocabulary },
       Effect.scoped(
         Effect.gen(function* () {
           const file = path.join(request.folder, `${engine.name}-${startSample}-${endSample}.wav`)
           yield* Pcm.writeWav(request.samplesFile, startSample, endSample, file)
           const audio = { file, seconds: toSeconds(endSample - startSample) }
-          return yield* engine.transcribe(audio, language === undefined ? {} : { language })
+          return yield* engine.transcribe(audio, {
+            ...(language === undefined ? {} : { language }),
+            ...(request.vocabulary === undefined ? {} : { vocabulary: request.vocabulary }),
+          })
         }),
       ),
     )

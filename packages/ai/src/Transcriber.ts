@@ -17,7 +17,7 @@ import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { PlaybackUrls } from "@armoricore/storage/PlaybackUrls"
-import { Clock, Context, Data, Effect, FileSystem, Layer, Path, Schema, Stream } from "effect"
+import { Clock, Context, Data, Effect, FileSystem, Layer, Option, Path, Schema, Stream } from "effect"
 import { ChildProcessSpawner } from "effect/process"
 import * as Cues from "./captions/Cues.ts"
 import { plainText, subRip, webVtt } from "./captions/CaptionFiles.ts"
@@ -28,6 +28,7 @@ import * as RecognitionCache from "./RecognitionCache.ts"
 import * as SpeechRecognition from "./SpeechRecognition.ts"
 import { sampleRate } from "./Pcm.ts"
 import * as AudioExtraction from "./AudioExtraction.ts"
+import * as LanguageTasks from "./language/LanguageTasks.ts"
 import { SpeechEngines } from "./SpeechEngines.ts"
 import * as TranscriptRecord from "./TranscriptRecord.ts"
 
@@ -40,6 +41,8 @@ export interface Options {
   readonly maxBytes?: number
   /** Duration of the recording. Default 12 h. */
   readonly maxSeconds?: number
+  /** Names and terms of every recording, `SPEECH_VOCABULARY`. */
+  readonly vocabulary?: ReadonlyArray<string>
 }
 
 /** There is no result to publish. */
@@ -79,6 +82,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const engines = yield* SpeechEngines
   const workFolder = yield* ScratchDir
   const record = yield* TranscriptRecord.make
+  const languageTasks = Option.getOrUndefined(yield* Effect.serviceOption(LanguageTasks.LanguageTasks))
   const services = yield* Effect.context<
     FileSystem.FileSystem | Path.Path | ObjectStorage | FfmpegPrograms | ChildProcessSpawner.ChildProcessSpawner
   >()
@@ -91,6 +95,20 @@ const make = Effect.fnUntraced(function* (options: Options) {
     return ref
   })
 
+  /** The document and its captions, below a prefix. */
+  const putFiles = Effect.fnUntraced(function* (prefix: string, document: Transcript) {
+    // The document has the type of the schema, so encoding cannot fail.
+    const json = yield* Effect.orDie(encode(document))
+    const transcriptRef = yield* putText(`${prefix}transcript.json`, json, "application/json")
+    yield* putText(`${prefix}transcript.txt`, plainText.render(document.words), plainText.contentType)
+    const vttRef = yield* putText(`${prefix}captions.vtt`, webVtt.render(document.cues), webVtt.contentType)
+    const srtRef = yield* putText(`${prefix}captions.srt`, subRip.render(document.cues), subRip.contentType)
+    return {
+      transcript_file_path: ObjectRef.toUrl(transcriptRef),
+      caption_urls: { vtt: yield* playback.urlFor(vttRef), srt: yield* playback.urlFor(srtRef) },
+    }
+  })
+
   const transcribe = Effect.fn("Transcriber.transcribe")(
     function* (
       event: EventOf<"transcription.requested">,
@@ -100,6 +118,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const { payload } = event
       const requestedLanguage = canonicalTag(payload.language)
       if (payload.language !== undefined && requestedLanguage === undefined) return yield* failure("invalid_language")
+      const targets: Array<string> = []
+      for (const language of payload.translate ?? []) {
+        const tag = canonicalTag(language)
+        if (tag === undefined) return yield* failure("invalid_language", `translate has ${language.slice(0, 40)}`)
+        targets.push(tag)
+      }
       const transcriptionId = deriveId("transcription", event.event_id)
       if (!(yield* record.begin(event))) return yield* new MediaDeleted()
       let recordedPercent = 0
@@ -134,12 +158,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
                 forcedBy: payload.force === true ? event.event_id : undefined,
               },
               language: requestedLanguage,
+              vocabulary: vocabularyOf(options.vocabulary, payload.vocabulary),
               folder: yield* workFolder.make,
               onProgress: (fraction) => reportProgress(10 + fraction * 85),
             })
 
       const language = requestedLanguage ?? recognition.language ?? undetermined
       const cues = Cues.buildCues(recognition.words, language)
+      const additions =
+        languageTasks === undefined
+          ? { ...LanguageTasks.nothing, notes: targets.length === 0 ? [] : [noLanguageModel] }
+          : yield* languageTasks.run(
+              storage,
+              { bucket: options.bucket, mediaId: payload.media_id },
+              { cues, language },
+              targets,
+            )
       const document: Transcript = {
         version: 1,
         transcription_id: transcriptionId,
@@ -151,29 +185,43 @@ const make = Effect.fnUntraced(function* (options: Options) {
         words: recognition.words,
         cues,
         faults: lintCues(cues),
-        notes: recognition.notes,
+        notes: [...recognition.notes, ...additions.notes],
+        ...(additions.outline === undefined ? {} : { outline: additions.outline }),
       }
       const folder = `transcripts/${payload.media_id}/${transcriptionId}/`
       const prefix = `${folder}${lease.fencingToken}/`
-      // The document has the type of the schema, so encoding cannot fail.
-      const json = yield* Effect.orDie(encode(document))
-      const transcriptRef = yield* putText(`${prefix}transcript.json`, json, "application/json")
-      yield* putText(`${prefix}transcript.txt`, plainText.render(recognition.words), plainText.contentType)
-      const vttRef = yield* putText(`${prefix}captions.vtt`, webVtt.render(cues), webVtt.contentType)
-      const srtRef = yield* putText(`${prefix}captions.srt`, subRip.render(cues), subRip.contentType)
+      const files = yield* putFiles(prefix, document)
+      const translations = yield* Effect.forEach(additions.translations, ({ language: target, words }) => {
+        const translatedCues = Cues.buildCues(words, target)
+        return Effect.map(
+          putFiles(`${prefix}${target}/`, {
+            ...document,
+            transcription_id: deriveId("translation", transcriptionId, target),
+            language: target,
+            engine: languageTasks?.model ?? "",
+            words,
+            cues: translatedCues,
+            faults: lintCues(translatedCues),
+            notes: [],
+            translated_from: language,
+          }),
+          (translated) => ({ language: target, ...translated }),
+        )
+      })
       const complete: PayloadOf<"transcription.complete"> = {
         media_id: payload.media_id,
         user_id: payload.user_id,
         transcription_id: transcriptionId,
-        transcript_file_path: ObjectRef.toUrl(transcriptRef),
+        ...files,
         language,
         completed_at: new Date(yield* Clock.currentTimeMillis).toISOString(),
-        caption_urls: { vtt: yield* playback.urlFor(vttRef), srt: yield* playback.urlFor(srtRef) },
         quality: recognition.quality,
         engine: recognition.engine,
         word_count: recognition.words.length,
+        ...(translations.length === 0 ? {} : { translations }),
+        ...(additions.outline === undefined ? {} : { outline: additions.outline }),
       }
-      yield* record.complete(event, complete)
+      yield* record.complete(event, complete, languageTasks?.model ?? "")
       if (yield* record.isDeleted(event)) {
         yield* removeAll(payload.media_id)
         return yield* new MediaDeleted()
@@ -218,5 +266,27 @@ const make = Effect.fnUntraced(function* (options: Options) {
       }),
   }
 })
+
+const noLanguageModel = "no translation was made: no language model is configured; set LANGUAGE_MODEL_BASE_URL"
+
+/** The prompt of a Whisper model has at most 224 tokens; the terms of the request come first. */
+const maxVocabularyLength = 600
+
+const vocabularyOf = (
+  general: ReadonlyArray<string> | undefined,
+  own: ReadonlyArray<string> | null | undefined,
+): string | undefined => {
+  const terms = [...new Set([...(own ?? []), ...(general ?? [])].map((term) => term.replace(/\s+/gu, " ").trim()))]
+  const text = terms.reduce(
+    (joined, term) =>
+      term === "" || joined.length + term.length + 2 > maxVocabularyLength
+        ? joined
+        : joined === ""
+          ? term
+          : `${joined}, ${term}`,
+    "",
+  )
+  return text === "" ? undefined : text
+}
 
 const encode = Schema.encodeEffect(Schema.fromJsonString(Transcript))

@@ -2,7 +2,7 @@
  * The stored state of a media's transcripts, updated by compare-and-set. `status` and `percent` belong to the newest
  * request. Each language has the transcript of its newest request, even if an older request finishes later.
  */
-import { resultEventId } from "@armoricore/domain/DeterministicId"
+import { deriveId, resultEventId } from "@armoricore/domain/DeterministicId"
 import type { ConfigurationError, InvalidEvent } from "@armoricore/domain/Errors"
 import { TransientError } from "@armoricore/domain/Errors"
 import type { EventOf, PayloadOf } from "@armoricore/domain/EventRegistry"
@@ -36,6 +36,8 @@ export interface TranscriptRecord {
   readonly complete: (
     event: TranscriptionRequested,
     complete: PayloadOf<"transcription.complete">,
+    /** The engine of the translations. */
+    translator: string,
   ) => Effect.Effect<void, RecordError>
   readonly fail: (failed: EventOf<"transcription.failed">) => Effect.Effect<void, RecordError>
 }
@@ -93,12 +95,15 @@ export const make = Effect.gen(function* () {
           ? undefined
           : { ...current, percent, updated_at: now },
       ),
-    complete: (event, complete) =>
+    complete: (event, complete, translator) =>
       update(complete.media_id, (current, now) => {
         if (current === undefined) return undefined
         const { completed_at, engine, language, quality, transcript_file_path, transcription_id, word_count } = complete
         const existing = current.languages[language]
-        const isNewest = existing === undefined || !isBefore(event.timestamp, existing.requested_at)
+        const isNewest =
+          existing === undefined ||
+          existing.translated_from !== undefined ||
+          !isBefore(event.timestamp, existing.requested_at)
         const entry = {
           transcription_id,
           transcript_file_path,
@@ -109,12 +114,37 @@ export const make = Effect.gen(function* () {
           requested_at: event.timestamp,
           completed_at,
         }
+        const translated = (complete.translations ?? []).flatMap((translation) => {
+          const other = current.languages[translation.language]
+          const isReplaced =
+            other === undefined ||
+            (other.translated_from !== undefined && !isBefore(event.timestamp, other.requested_at))
+          return isReplaced
+            ? [
+                [
+                  translation.language,
+                  {
+                    ...entry,
+                    transcription_id: deriveId("translation", transcription_id, translation.language),
+                    transcript_file_path: translation.transcript_file_path,
+                    caption_urls: translation.caption_urls,
+                    engine: translator,
+                    translated_from: language,
+                  },
+                ] as const,
+              ]
+            : []
+        })
         const { failed: _, ...rest } = current
         return {
           ...(current.source_event_id === event.event_id
             ? { ...rest, status: "complete" as const, percent: 100 }
             : current),
-          languages: isNewest ? { ...current.languages, [language]: entry } : current.languages,
+          languages: {
+            ...current.languages,
+            ...(isNewest ? { [language]: entry } : {}),
+            ...Object.fromEntries(translated),
+          },
           updated_at: now,
         }
       }),

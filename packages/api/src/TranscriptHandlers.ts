@@ -84,14 +84,15 @@ export const layer = (options: TranscriptOptions) =>
 
 const transcriptGone = problem(404, "not_found", "the transcript was removed; publish transcription.requested again")
 
-/** The transcript in this language; a primary tag matches a longer one (`en` finds `en-GB`). Default: the newest. */
+/** The transcript in this language; a primary tag matches a longer one (`en` finds `en-GB`). Default: the newest that is no translation. */
 const selectLanguage = (
   languages: Readonly<Record<string, TranscriptEntry>>,
   language: string | undefined,
 ): TranscriptEntry | undefined => {
   const entries = Object.entries(languages)
   if (language === undefined) {
-    return entries.map(([, entry]) => entry).sort((a, b) => b.completed_at.localeCompare(a.completed_at))[0]
+    const own = entries.filter(([, { translated_from }]) => translated_from === undefined)
+    return own.map(([, entry]) => entry).sort((a, b) => b.completed_at.localeCompare(a.completed_at))[0]
   }
   const tag = language.toLowerCase()
   const exact = entries.find(([key]) => key.toLowerCase() === tag)

@@ -252,6 +252,16 @@ export type TranscriptionComplete = {
   readonly quality: string
   readonly engine: string
   readonly word_count: string
+  readonly translations?: ReadonlyArray<{
+    readonly language: string
+    readonly transcript_file_path: string
+    readonly caption_urls: { readonly vtt: string; readonly srt: string }
+  }> | null
+  readonly outline?: {
+    readonly title: string
+    readonly summary: string
+    readonly chapters: ReadonlyArray<{ readonly start: number; readonly title: string }>
+  } | null
 }
 
 export type Unread = { readonly topic: string; readonly room_id: string; readonly count: number }
@@ -312,6 +322,16 @@ export type UserTranscriptionComplete = {
   readonly quality: string
   readonly engine: string
   readonly word_count: string
+  readonly translations?: ReadonlyArray<{
+    readonly language: string
+    readonly transcript_file_path: string
+    readonly caption_urls: { readonly vtt: string; readonly srt: string }
+  }> | null
+  readonly outline?: {
+    readonly title: string
+    readonly summary: string
+    readonly chapters: ReadonlyArray<{ readonly start: number; readonly title: string }>
+  } | null
   readonly seq: number
 }
 

@@ -46,6 +46,15 @@ export const CueViolation = Schema.Struct({
 })
 export type CueViolation = typeof CueViolation.Type
 
+/** A title, a summary and chapters, by a language model. */
+export const TranscriptOutline = Schema.Struct({
+  title: Schema.String,
+  summary: Schema.String,
+  /** In order; each begins with a cue. */
+  chapters: Schema.Array(Schema.Struct({ start: Seconds, title: Schema.String })),
+})
+export type TranscriptOutline = typeof TranscriptOutline.Type
+
 /** The document `transcript.json`, beside the caption files. */
 export const Transcript = Schema.Struct({
   version: Schema.Literal(1),
@@ -61,6 +70,9 @@ export const Transcript = Schema.Struct({
   faults: Schema.Array(CueViolation),
   /** One sentence per skipped engine step, or per passage that was removed as a hallucination. */
   notes: Schema.Array(Schema.String),
+  /** The language that the words were translated from. */
+  translated_from: Schema.optionalKey(Schema.String),
+  outline: Schema.optionalKey(TranscriptOutline),
 })
 export type Transcript = typeof Transcript.Type
 
@@ -76,6 +88,8 @@ export const TranscriptEntry = Schema.Struct({
   /** Time of the request. The transcript of a later request replaces that of an earlier one. */
   requested_at: Timestamp,
   completed_at: Timestamp,
+  /** A transcript of the language itself replaces its translation. */
+  translated_from: Schema.optionalKey(Schema.String),
 })
 export type TranscriptEntry = typeof TranscriptEntry.Type
 

@@ -88,7 +88,11 @@ export const layer = (options: Options) =>
       // Without the query, which may have a secret, for messages.
       const url = withoutQuery(requestUrl)
 
-      const send = Effect.fnUntraced(function* (file: string, language: string | undefined, seconds: number) {
+      const send = Effect.fnUntraced(function* (
+        file: string,
+        { language, vocabulary }: TranscribeOptions,
+        seconds: number,
+      ) {
         const blob = yield* Effect.tryPromise({
           try: () => openAsBlob(file, { type: `audio/${dialect.uploadFormat}` }),
           catch: (cause) =>
@@ -100,6 +104,8 @@ export const layer = (options: Options) =>
         for (const [key, value] of requestFormat.fields) body.append(key, value)
         const languageField = language === undefined ? dialect.autoLanguage : primaryTag(language)
         if (languageField !== undefined) body.append("language", languageField)
+        // Models that tell speakers apart refuse a prompt.
+        if (vocabulary !== undefined && !requestFormat.diarization) body.append("prompt", vocabulary)
         const request = HttpClientRequest.post(requestUrl).pipe(
           HttpClientRequest.bodyFormData(body),
           authenticate(dialect, options.apiKey),
@@ -127,10 +133,10 @@ export const layer = (options: Options) =>
       })
 
       const transcribe = Effect.fn("OpenAiCompatible.transcribe")(
-        function* (audio: AudioFile, { language }: TranscribeOptions) {
+        function* (audio: AudioFile, transcribeOptions: TranscribeOptions) {
           const file = dialect.uploadFormat === "wav" ? audio.file : yield* encodeFlac(audio)
           for (let attemptsLeft = maxAttempts; ; attemptsLeft--) {
-            const { response, text } = yield* send(file, language, audio.seconds)
+            const { response, text } = yield* send(file, transcribeOptions, audio.seconds)
             if (response.status >= 200 && response.status < 300) {
               return toRecognition(
                 yield* Effect.mapError(decode(text), (cause) => invalidResponse(url, cause)),

@@ -26,7 +26,7 @@ export const layer = (options: Options) =>
         ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem | Path.Path
       >()
       const transcribe = Effect.fn("WhisperCli.transcribe")(
-        function* (audio: AudioFile, { language }: TranscribeOptions) {
+        function* (audio: AudioFile, { language, vocabulary }: TranscribeOptions) {
           const fs = yield* FileSystem.FileSystem
           const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-whisper-" })
           const outputPath = path.join(folder, "transcript")
@@ -46,7 +46,9 @@ export const layer = (options: Options) =>
               "--no-prints",
               // Without context: the text so far as a prompt would make a hallucinated loop repeat itself.
               "--max-context",
-              "0",
+              // A prompt counts as context.
+              vocabulary === undefined ? "0" : "64",
+              ...(vocabulary === undefined ? [] : ["--prompt", vocabulary]),
             ],
             folder,
           ).pipe(Effect.timeout(Duration.seconds(300 + audio.seconds * 10)))

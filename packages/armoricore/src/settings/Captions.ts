@@ -28,6 +28,28 @@ export const captions = {
     defaultText: "none; the request is retried later",
     example: "pocketsphinx",
   }),
+  SPEECH_VOCABULARY: list({
+    description: "names and terms of all recordings, which the speech engine then writes as here, separated by commas",
+    defaultText: "none",
+    example: "Armoricore,Roscoff",
+  }),
+  LANGUAGE_MODEL_BASE_URL: url(...httpProtocols)({
+    description: "base URL of an OpenAI-compatible chat API that translates and outlines transcripts",
+    defaultText: "off",
+    example: "https://api.openai.com/v1",
+  }),
+  LANGUAGE_MODEL_API_KEY: secret({ description: "API key of the chat API", example: "sk-…" }),
+  LANGUAGE_MODEL: text({ description: "model of the chat API", example: "gpt-4o-mini" }),
+  CAPTION_LANGUAGES: list({
+    description: "languages (BCP 47) into which every transcript is translated, separated by commas",
+    defaultText: "none; requests may name some",
+    example: "de,fr",
+  }),
+  TRANSCRIPT_OUTLINE: withDefault(
+    choice("on", "off")({ description: "title, summary and chapters of every transcript, by the chat API" }),
+    "off",
+    "on",
+  ),
   WHISPER_CLI_PATH: text({ description: "path of whisper-cli of whisper.cpp", example: "/usr/local/bin/whisper-cli" }),
   WHISPER_MODEL_PATH: text({ description: "path of the model file for whisper-cli", example: "/models/ggml-base.bin" }),
   MODERATION_RULES: withDefault(choice("on", "off")({ description: "built-in moderation rules" }), "on", "on"),

@@ -2,6 +2,7 @@
  * Rules for combinations of settings, such as: a provider has all of its settings or none. Each error is a sentence that
  * begins with the variable to change.
  */
+import { canonicalTag } from "@armoricore/ai/LanguageTag"
 import { findEngine, localEngineNames, speechEngines } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { providers } from "@armoricore/notify/providers/Providers"
 import { X509Certificate } from "node:crypto"
@@ -165,6 +166,21 @@ export const crossFieldErrors = (values: SettingValues): ReadonlyArray<string> =
     errors.push(
       `SPEECH_ENGINE is missing: ${speechOnly.join(", ")} have no effect without it; set it to openai, or unset them`,
     )
+  }
+  const languageOnly: Array<SettingName> = (
+    ["LANGUAGE_MODEL", "LANGUAGE_MODEL_API_KEY", "CAPTION_LANGUAGES"] as const
+  ).filter(isSet)
+  if (values.TRANSCRIPT_OUTLINE === "on") languageOnly.push("TRANSCRIPT_OUTLINE")
+  if (!isSet("LANGUAGE_MODEL_BASE_URL") && languageOnly.length > 0) {
+    errors.push(
+      `LANGUAGE_MODEL_BASE_URL is missing: ${languageOnly.join(", ")} have no effect without it; set it, or unset them`,
+    )
+  }
+  if (isSet("LANGUAGE_MODEL_BASE_URL") && !isSet("LANGUAGE_MODEL"))
+    errors.push("LANGUAGE_MODEL is missing: LANGUAGE_MODEL_BASE_URL is set; name the chat model")
+  for (const language of values.CAPTION_LANGUAGES ?? []) {
+    if (canonicalTag(language) === undefined)
+      errors.push(`CAPTION_LANGUAGES names ${language}, which is not a BCP 47 tag; use tags such as de or pt-BR`)
   }
   for (const name of values.SPEECH_FALLBACK ?? []) {
     const fallback = findEngine(name)

@@ -2,6 +2,7 @@
  * Every metric of the program with its labels: the source of `docs/metrics.md`, and of the families that `/metrics` lists
  * before they have samples. Tests compare it with the code.
  */
+import { tokens as languageTokens } from "@armoricore/ai/language/ChatModel"
 import { childProcesses } from "@armoricore/ffmpeg/FfmpegMetrics"
 import * as Notify from "@armoricore/notify/NotifyMetrics"
 import { requests as authorizeRequests } from "@armoricore/realtime/access/AuthorizeHook"
@@ -43,7 +44,11 @@ export const metricGroups: Readonly<Record<string, ReadonlyArray<MetricDescripti
     describe(Queue.oldestAge, "service", "consumer"),
     describe(Queue.running, "service", "consumer"),
   ],
-  "Dependencies and children": [describe(circuitOpen, "dependency"), describe(childProcesses, "program")],
+  "Dependencies and children": [
+    describe(circuitOpen, "dependency"),
+    describe(childProcesses, "program"),
+    describe(languageTokens, "task", "kind"),
+  ],
   Notifications: [
     describe(Notify.deliveries, "channel", "provider", "status"),
     describe(Notify.unknownOutcomes, "channel"),

@@ -3,11 +3,15 @@ import * as AiService from "@armoricore/ai/AiService"
 import * as Pocketsphinx from "@armoricore/ai/engines/Pocketsphinx"
 import { findEngine, speechEngines } from "@armoricore/ai/engines/SpeechEngineRegistry"
 import { Moderator } from "@armoricore/ai/moderation/Moderator"
+import * as ChatModel from "@armoricore/ai/language/ChatModel"
+import { LanguageTasks } from "@armoricore/ai/language/LanguageTasks"
+import { canonicalTag } from "@armoricore/ai/LanguageTag"
 import { SpeechEngines } from "@armoricore/ai/SpeechEngines"
 import { Transcriber } from "@armoricore/ai/Transcriber"
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import * as FfmpegPrograms from "@armoricore/ffmpeg/FfmpegPrograms"
 import { ScratchDir } from "@armoricore/ffmpeg/ScratchDir"
+import { CircuitBreakers } from "@armoricore/worker/control/CircuitBreakers"
 import { Effect, FileSystem, Layer, Path } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Settings } from "../settings/Settings.ts"
@@ -32,6 +36,24 @@ export const describeEngine = Effect.gen(function* () {
   return engine.describe(yield* Settings)
 })
 
+/** Translations and outlines, where a chat API is set. */
+const languageTasks = (settings: Settings["Service"]) =>
+  settings.LANGUAGE_MODEL_BASE_URL === undefined || settings.LANGUAGE_MODEL === undefined
+    ? Layer.empty
+    : LanguageTasks.layer({
+        languages: (settings.CAPTION_LANGUAGES ?? []).flatMap((language) => canonicalTag(language) ?? []),
+        outline: settings.TRANSCRIPT_OUTLINE === "on",
+      }).pipe(
+        Layer.provide(
+          ChatModel.layer({
+            baseUrl: settings.LANGUAGE_MODEL_BASE_URL,
+            model: settings.LANGUAGE_MODEL,
+            ...(settings.LANGUAGE_MODEL_API_KEY === undefined ? {} : { apiKey: settings.LANGUAGE_MODEL_API_KEY }),
+          }),
+        ),
+        Layer.provide([FetchHttpClient.layer, CircuitBreakers.layer]),
+      )
+
 const captions = Effect.gen(function* () {
   const settings = yield* Settings
   const engine = findEngine(yield* selectedEngine)
@@ -49,7 +71,9 @@ const captions = Effect.gen(function* () {
   return Transcriber.layer({
     bucket: settings.OBJECT_STORAGE_BUCKET,
     sourceBuckets: settings.MEDIA_SOURCE_BUCKETS ?? [settings.OBJECT_STORAGE_BUCKET],
+    vocabulary: settings.SPEECH_VOCABULARY ?? [],
   }).pipe(
+    Layer.provide(languageTasks(settings)),
     Layer.provide(
       SpeechEngines.layer(engine.layer(settings), ...fallbacks.map((fallback) => fallback.layer(settings))),
     ),

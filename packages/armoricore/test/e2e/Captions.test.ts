@@ -1,4 +1,5 @@
 /** Captions from the request to the screen: the running program, a fake speech server that recognises tones, and Chromium. */
+import * as LanguageModel from "@armoricore/testing/fakes/FakeLanguageModel"
 import { FakeSpeech, apiKey } from "@armoricore/testing/fakes/FakeSpeech"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
@@ -21,11 +22,17 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
     () =>
       Effect.gen(function* () {
         const speech = yield* FakeSpeech
+        const model = yield* LanguageModel.FakeLanguageModel
         const env = {
           ARMORICORE_DATA_DIR: yield* temporaryDirectory,
           SPEECH_ENGINE: "openai",
           SPEECH_BASE_URL: `${speech.url}/v1`,
           SPEECH_API_KEY: apiKey,
+          LANGUAGE_MODEL_BASE_URL: `${model.url}/v1`,
+          LANGUAGE_MODEL_API_KEY: LanguageModel.apiKey,
+          LANGUAGE_MODEL: "fake-1",
+          CAPTION_LANGUAGES: "de",
+          TRANSCRIPT_OUTLINE: "on",
         }
         const { url } = yield* start(env)
         const token = yield* tokenFor(env, "--user", "u1")
@@ -50,7 +57,12 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
           JSON.stringify(json).includes('"status":"ready"'),
         )
         const [, hls = ""] = /"hls":"([^"]+)"/.exec(JSON.stringify(about.json)) ?? []
-        yield* retryUntil(request(hls), ({ json }) => String(json).includes("TYPE=SUBTITLES"))
+        const master = yield* retryUntil(request(hls), ({ json }) => String(json).includes("TYPE=SUBTITLES"))
+        assert.match(String(master.json), /TYPE=SUBTITLES[^\n]*LANGUAGE="de"/)
+        const german = yield* request(`${url}/v1/media/${grant.media_id}/transcript?language=de&q=W3`, authorized)
+        assert.include(JSON.stringify(german.json), '"matches":[{"start":1.')
+        const own = yield* request(`${url}/v1/media/${grant.media_id}/transcript`, authorized)
+        assert.include(JSON.stringify(own.json), '"outline":{"title":"A voyage"')
         const found = yield* request(`${url}/v1/media/${grant.media_id}/transcript?q=w3`, authorized)
         assert.include(JSON.stringify(found.json), '"matches":[{"start":1.5')
 
@@ -101,7 +113,9 @@ describe.skipIf(browser.missing || ffmpeg.missing)("captions in Chromium", () =>
         assert.match(shown.said, /^w0 w1 w2/)
         assert.strictEqual(shown.between, "")
         assert.match(shown.next, /^w0 w1 w2/)
-      }).pipe(Effect.provide(Layer.mergeAll(FakeSpeech.layer, NodeServices.layer))),
+      }).pipe(
+        Effect.provide(Layer.mergeAll(FakeSpeech.layer, LanguageModel.FakeLanguageModel.layer, NodeServices.layer)),
+      ),
     180_000,
   )
 })

@@ -81,6 +81,7 @@ const settingsOf = Effect.gen(function* () {
     DKIM_KEY: pem(generateKeyPairSync("rsa", { modulusLength: 2048 })),
     SENDGRID_API_KEY: "SG.sendgrid-secret",
     SPEECH_API_KEY: "sk-speech-secret",
+    LANGUAGE_MODEL_API_KEY: "sk-language-secret",
     MODERATION_API_KEY: "sk-moderation-secret",
     WEBHOOK_SECRET: "webhook-secret-0123",
     UNSUBSCRIBE_SECRET: "unsubscribe-secret-0123456789",

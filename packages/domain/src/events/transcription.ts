@@ -12,6 +12,12 @@ export const TranscriptionRequested = Schema.Struct({
   language: optionalNullable(Schema.String),
   /** `true` asks the engine again, even for audio that it has transcribed before. */
   force: optionalNullable(Schema.Boolean),
+  /** Names and terms of the recording, which the engine then writes as here. */
+  vocabulary: optionalNullable(
+    Schema.Array(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(80))).check(Schema.isMaxLength(100)),
+  ),
+  /** BCP 47: languages of further captions, beside those of `CAPTION_LANGUAGES`. */
+  translate: optionalNullable(Schema.Array(Schema.String).check(Schema.isMaxLength(20))),
 })
 
 export const TranscriptionComplete = Schema.Struct({
@@ -29,6 +35,24 @@ export const TranscriptionComplete = Schema.Struct({
   quality: Schema.String,
   engine: Schema.String,
   word_count: NonNegativeIntFromJson,
+  /** Captions in other languages, by a language model. */
+  translations: optionalNullable(
+    Schema.Array(
+      Schema.Struct({
+        language: Schema.String,
+        transcript_file_path: ObjectPath,
+        caption_urls: Schema.Struct({ vtt: Schema.String, srt: Schema.String }),
+      }),
+    ),
+  ),
+  /** By a language model, in the language of the transcript; `start` in seconds. */
+  outline: optionalNullable(
+    Schema.Struct({
+      title: Schema.String,
+      summary: Schema.String,
+      chapters: Schema.Array(Schema.Struct({ start: Schema.Finite, title: Schema.String })),
+    }),
+  ),
 })
 
 export const TranscriptionFailed = Schema.Struct({
