@@ -65,6 +65,8 @@ const hostileBodies = [
 
 const hostileQueries = ["", "?limit=-1&before=x&after=1e99&cursor=%00&status=%22", "?limit=1&limit=2"]
 
+const isWithoutBody = (method: string): boolean => method === "get" || method === "head"
+
 describe("hostile requests", () => {
   it.live(
     "every route answers with success or a problem that has a code and a detail, and serves the next request",
@@ -75,13 +77,15 @@ describe("hostile requests", () => {
         const ask = Effect.fnUntraced(function* (method: string, path: string, body: string) {
           const response = yield* HttpClientRequest.make(method.toUpperCase() as "POST")(path).pipe(
             HttpClientRequest.bearerToken(token),
-            method === "get" ? (request) => request : HttpClientRequest.bodyText(body, "application/json"),
+            // For the routes of tus, which refuse every other version.
+            HttpClientRequest.setHeader("tus-resumable", "1.0.0"),
+            isWithoutBody(method) ? (request) => request : HttpClientRequest.bodyText(body, "application/json"),
             HttpClient.execute,
           )
           const text = yield* response.text
           const sent = `${method} ${path} ${body.slice(0, 80)}: ${response.status} ${text.slice(0, 200)}`
           assert.isBelow(response.status, 500, sent)
-          if (response.status < 400) return
+          if (response.status < 400 || method === "head") return
           assert.include(response.headers["content-type"], "application/problem+json", sent)
           const { code, detail, status } = JSON.parse(text)
           assert.deepStrictEqual([typeof code, typeof detail, status], ["string", "string", response.status], sent)
@@ -93,7 +97,7 @@ describe("hostile requests", () => {
             // The topic of a room, so that the body counts.
             const plausible = at(path.includes("{topic}") ? "chat:room:lobby" : "u1")
             for (const segment of path.includes("{") ? hostileSegments : []) yield* ask(method, at(segment), "{}")
-            for (const body of method === "get" ? [] : hostileBodies) yield* ask(method, plausible, body)
+            for (const body of isWithoutBody(method) ? [] : hostileBodies) yield* ask(method, plausible, body)
             for (const query of hostileQueries) yield* ask(method, plausible + query, "{}")
           }
         }

@@ -94,6 +94,8 @@ const settingsOf = Effect.gen(function* () {
   const others = {
     ...environment,
     SPEECH_API_KEY_FILE: file,
+    LANGUAGE_MODEL_BASE_URL: `${outside}/v1`,
+    LANGUAGE_MODEL: "model",
     VAULT_ADDR: vault.address,
     VAULT_SECRET: "secret/data/armoricore",
     OBJECT_STORAGE_ENDPOINT: s3.endpoint,
