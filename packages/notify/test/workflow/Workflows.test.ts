@@ -53,6 +53,7 @@ steps:
       - { type: email }
 `,
         "name: greeting\nsteps: [{type: push}, {type: email, template: hello}]",
+        "name: nightly\nsteps: [{type: digest, window: 10m}, {type: push}]",
         "name: counted\nsteps: [{type: in_app}, {type: push}, {type: delay, for: 1h}, {type: push, name: later}]",
         `{"name": "reminder", "steps": [
           {"type": "push"}, {"type": "delay", "for": "1h"},
@@ -77,11 +78,14 @@ const template = {
     ),
 }
 
-const notifyWith = (more: Layer.Layer<never, never, KeyValue | EventBus> = Layer.empty) =>
+const notifyWith = (
+  more: Layer.Layer<never, never, KeyValue | EventBus> = Layer.empty,
+  interval = Duration.minutes(1),
+) =>
   service(Layer.mergeAll(recorder, InApp.layer), {
     templates: [template],
     // Days pass: nothing may happen every few milliseconds.
-    rules: Layer.mergeAll(fastTimings, workflows, Layer.succeed(ScheduledWorkInterval, Duration.minutes(1))),
+    rules: Layer.mergeAll(fastTimings, workflows, Layer.succeed(ScheduledWorkInterval, interval)),
   }).pipe(
     Layer.provideMerge(more),
     Layer.provideMerge(Layer.provideMerge(Layer.mergeAll(UserPreferences.layer, UserInbox.layer), ports)),
@@ -250,6 +254,40 @@ describe("workflows", () => {
       })
       yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.includes("fcm Test"))
     }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+  )
+
+  it.effect("a digest that closes in quiet hours is pushed at their end, also in the night of a clock change", () =>
+    Effect.forEach(
+      [
+        // 01:10 before the change of the local clock, and 03:15 after it.
+        ["America/New_York", "2026-03-08T06:10:00Z", "2026-03-08T07:15:00Z"],
+        ["Europe/Berlin", "2026-03-29T00:10:00Z", "2026-03-29T01:15:00Z"],
+        ["Australia/Lord_Howe", "2026-04-04T14:10:00Z", "2026-04-04T16:45:00Z"],
+      ] as const,
+      ([time_zone, evening, morning]) =>
+        Effect.gen(function* () {
+          yield* (yield* UserPreferences).put("u", {
+            categories: {},
+            quiet_hours: { from: "01:15", to: "03:15", time_zone },
+          })
+          const only = { recipients: recipients.slice(0, 1) }
+          const id = yield* trigger("nightly", { title: time_zone, body: "one", ...only })
+          yield* eventually(Effect.andThen(tick, runOf(id)), (run) => run?.wake_at !== undefined)
+          const second = yield* trigger("nightly", { title: time_zone, body: "two", ...only })
+          yield* ends(second, "digested")
+          yield* TestClock.adjust("10 minutes")
+          yield* ends(id)
+          yield* TestClock.setTime(Date.parse(morning) - 60_000)
+          yield* tick
+          assert.deepStrictEqual(sent, [], time_zone)
+          yield* TestClock.setTime(Date.parse(morning) + 600_000)
+          yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 1)
+          assert.strictEqual(sent[0]?.text, "one\ntwo")
+        }).pipe(Effect.provide(Layer.fresh(notifyWith())), (night) =>
+          Effect.andThen(TestClock.setTime(Date.parse(evening)), night),
+        ),
+      { discard: true },
+    ),
   )
 
   it.effect("the badge unread counts the inbox when the push is sent, with the item of the same run", () =>
