@@ -4,16 +4,14 @@
  * - publish: `EventBus.publish` against the raw client with one inbox for all acknowledgements;
  * - consume, handle nothing, acknowledge: the worker loop without a ledger against the raw client's `consume`;
  * - the worker loop with its ledger against a bare loop that creates keys in NATS KV;
- * - the embedded bus's durable publishes against inserts in group-committed SQLite transactions.
+ * - the embedded engine against bare SQLite; see `Embedded.ts`.
  *
- * CPU is this process's own (`process.cpuUsage`). Usage: `npm run bench:bus [-- rounds [events]]`.
+ * CPU is this process's own (`process.cpuUsage`), its threads included. Usage: `npm run bench:bus [-- rounds [events]]`;
+ * `node bench/bus/Embedded.ts [rounds [events]]` runs the cases of the embedded engine alone, and writes no results.
  */
-import { event } from "@armoricore/bus/Address"
-import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus"
 import { EventBus } from "@armoricore/bus/EventBus"
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import { NatsConnection } from "@armoricore/nats/NatsConnection"
-import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import * as NatsState from "@armoricore/state/nats/NatsState"
 import * as NatsServer from "@armoricore/testing/NatsServer"
@@ -22,49 +20,13 @@ import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { runBenchmark } from "../cli.ts"
 import { Console, Deferred, Effect, FileSystem, Layer } from "effect"
 import { AckPolicy, createInbox, headers, StorageType } from "nats"
-import { DatabaseSync } from "node:sqlite"
 import * as Results from "../Results.ts"
+import { bodyOf, best, busPublish, type Cost, ids, maxInFlight, measure, row, type } from "./Cases.ts"
+import * as Embedded from "./Embedded.ts"
 
 const rounds = Number(process.argv[2] ?? 3)
 const events = Number(process.argv[3] ?? 20_000)
-const maxInFlight = 256
 const kvConcurrency = 64
-
-const type = "media.uploaded"
-const encoder = new TextEncoder()
-const bodyOf = (id: string) =>
-  encoder.encode(
-    JSON.stringify({
-      event_type: type,
-      event_id: id,
-      timestamp: "2026-01-31T12:00:00+01:00",
-      source: "php-backend",
-      payload: {
-        media_id: id,
-        user_id: "42",
-        file_path: "s3://media/uploads/42/clip.mp4",
-        metadata: { title: "A clip" },
-      },
-    }),
-  )
-
-interface Cost {
-  readonly rate: number
-  /** Microseconds an event. */
-  readonly cpu: number
-}
-
-const measure = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const before = process.cpuUsage()
-    const started = performance.now()
-    yield* effect
-    const wall = (performance.now() - started) / 1000
-    const { system, user } = process.cpuUsage(before)
-    return { rate: count / wall, cpu: (system + user) / count } satisfies Cost
-  })
-
-const ids = (count: number) => Array.from({ length: count }, () => crypto.randomUUID())
 
 /** The raw client, as fast as it goes: one inbox, `wide` publishes under way. */
 const rawPublish = Effect.fnUntraced(function* (batch: ReadonlyArray<string>) {
@@ -93,14 +55,6 @@ const rawPublish = Effect.fnUntraced(function* (batch: ReadonlyArray<string>) {
     for (let started = 0; started < maxInFlight; started++) send()
   })
 })
-
-const busPublish = (batch: ReadonlyArray<string>) =>
-  Effect.flatMap(EventBus, (bus) =>
-    Effect.forEach(batch, (id) => bus.publish({ address: event(type), id, body: bodyOf(id) }), {
-      concurrency: maxInFlight,
-      discard: true,
-    }),
-  )
 
 const rawConsume = Effect.fnUntraced(function* (count: number) {
   const { js, manager } = yield* (yield* NatsConnection).jetstream
@@ -166,42 +120,6 @@ const kvCreate = Effect.fnUntraced(function* (batch: ReadonlyArray<string>) {
   )
 })
 
-/** The same rows, `wide` a transaction, each transaction on the disk before the next. */
-const rawSqlite = Effect.fnUntraced(function* (folder: string, batch: ReadonlyArray<string>) {
-  const db = new DatabaseSync(`${folder}/${crypto.randomUUID()}.db`)
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-  db.exec(
-    "CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT, id TEXT UNIQUE, headers TEXT, body BLOB, at INTEGER) STRICT",
-  )
-  const insert = db.prepare("INSERT INTO event (subject, id, headers, body, at) VALUES (?, ?, '{}', ?, ?)")
-  const cost = yield* measure(
-    batch.length,
-    Effect.sync(() => {
-      for (let from = 0; from < batch.length; from += maxInFlight) {
-        db.exec("BEGIN IMMEDIATE")
-        for (const id of batch.slice(from, from + maxInFlight))
-          insert.run(`armoricore.${type}`, id, bodyOf(id), Date.now())
-        db.exec("COMMIT")
-      }
-    }),
-  )
-  db.close()
-  return cost
-})
-
-const embedded = (folder: string, batch: ReadonlyArray<string>) =>
-  Effect.scoped(
-    Effect.flatMap(
-      Layer.build(Layer.fresh(EmbeddedBus.layer.pipe(Layer.provide(EmbeddedEngine.layerOwner({ folder }))))),
-      (context) => Effect.provideContext(measure(batch.length, busPublish(batch)), context),
-    ),
-  )
-
-const best = (costs: ReadonlyArray<Cost>): Cost => ({
-  rate: Math.max(...costs.map(({ rate }) => rate)),
-  cpu: Math.min(...costs.map(({ cpu }) => cpu)),
-})
-
 const bench = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   yield* (yield* EventBus).setup([])
@@ -213,9 +131,8 @@ const bench = Effect.gen(function* () {
     loop: new Array<Cost>(),
     kv: new Array<Cost>(),
     ledger: new Array<Cost>(),
-    sqlite: new Array<Cost>(),
-    embedded: new Array<Cost>(),
   }
+  const embedded = Embedded.make(events, kvConcurrency)
   const { manager } = yield* (yield* NatsConnection).jetstream
   const fewer = Math.ceil(events / 2)
   for (let round = 1; round <= rounds; round++) {
@@ -228,8 +145,7 @@ const bench = Effect.gen(function* () {
     costs.kv.push(yield* kvCreate(ids(fewer)))
     costs.ledger.push(yield* workerLoop(fewer, false))
     const folder = yield* fs.makeTempDirectoryScoped({ prefix: "armoricore-bench-" })
-    costs.sqlite.push(yield* rawSqlite(folder, ids(events)))
-    costs.embedded.push(yield* embedded(folder, ids(events)))
+    yield* embedded.round(folder)
     yield* Console.log(`round ${round} of ${rounds} done`)
   }
   const of = {
@@ -239,11 +155,7 @@ const bench = Effect.gen(function* () {
     loop: best(costs.loop),
     kv: best(costs.kv),
     ledger: best(costs.ledger),
-    sqlite: best(costs.sqlite),
-    embedded: best(costs.embedded),
   }
-  const row = (name: string, { cpu, rate }: Cost, ratio = "", aim = "") =>
-    `| ${name} | ${Math.round(rate).toLocaleString("en")} | ${cpu.toFixed(1)} | ${ratio} | ${aim} |`
   const body = [
     `${events.toLocaleString("en")} events of ${bodyOf(crypto.randomUUID()).byteLength} bytes a round, file storage, best of ${rounds} rounds by turns. CPU is this process's alone, in µs an event.`,
     "",
@@ -270,13 +182,7 @@ const bench = Effect.gen(function* () {
       (of.ledger.rate / of.kv.rate).toFixed(2),
       "≥ 0.4 of its rate",
     ),
-    row(`bare SQLite inserts, ${maxInFlight} a transaction`, of.sqlite),
-    row(
-      "embedded bus: durable publishes",
-      of.embedded,
-      (of.embedded.rate / of.sqlite.rate).toFixed(2),
-      "≥ 0.5 of its rate",
-    ),
+    ...embedded.rows(),
   ].join("\n")
   yield* Console.log(body)
   yield* Results.writeSection("bus", "npm run bench:bus", body)

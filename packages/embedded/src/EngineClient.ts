@@ -93,7 +93,7 @@ export class EngineClient {
         operation,
         args,
         options,
-        at: performance.now(),
+        at: this.holdsCalls ? performance.now() : 0,
         resume: (result) => {
           if (!isInterrupted) resume(result)
         },
