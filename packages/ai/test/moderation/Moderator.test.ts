@@ -14,7 +14,7 @@ import * as Testing from "@armoricore/testing/Testing"
 import * as ConsumerRegistry from "@armoricore/worker/control/ConsumerRegistry"
 import { layerOwnProcess } from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Queue, Scope } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 
@@ -338,6 +338,55 @@ describe("the service", () => {
       yield* TestClock.adjust("10 millis")
       assert.deepStrictEqual(counts, [10, 15, 10, 15])
     }).pipe(Effect.provide(Testing.layer)),
+  )
+
+  it.effect("judges an edit as it judges a new message, and flags the message that was edited", () =>
+    Effect.gen(function* () {
+      const bus = yield* EventBus
+      const flagged = yield* Queue.unbounded<unknown>()
+      yield* bus.consume({ name: "listener", from: event("moderation.flagged"), concurrency: 1 }, ({ body }) =>
+        EventCodec.decode(body).pipe(
+          Effect.flatMap(({ event: { payload } }) => Queue.offer(flagged, payload)),
+          Effect.orDie,
+          Effect.as({ _tag: "Ack" as const }),
+        ),
+      )
+      const timestamp = "2026-01-31T12:00:00Z"
+      const envelope = (id: string) => ({ event_id: deriveId("test", id), timestamp, source: "realtime" }) as const
+      const edit = { user_id: "u1", timestamp, edited_by: "u1" }
+      const chat = (content: string) =>
+        ({
+          ...envelope(`chat ${content}`),
+          event_type: "chat.edited",
+          payload: { ...edit, message_id: "m1", room_id: "r1", content },
+        }) as const
+      const comment = {
+        ...envelope("comment"),
+        event_type: "comment.edited",
+        payload: { ...edit, comment_id: "c1", stream_id: "s1", content: "a badword" },
+      } as const
+      for (const edited of [chat("fine"), chat("a badword"), comment])
+        yield* bus.publish({
+          address: event(edited.event_type),
+          id: edited.event_id,
+          body: EventCodec.encode(edited),
+        })
+      const verdict = { reasons: ["word"], action: "remove" }
+      assert.sameDeepMembers(
+        [yield* Queue.take(flagged), yield* Queue.take(flagged)],
+        [
+          { target: { kind: "chat", id: "m1", room_id: "r1", user_id: "u1" }, ...verdict },
+          { target: { kind: "comment", id: "c1", stream_id: "s1", user_id: "u1" }, ...verdict },
+        ],
+      )
+    }).pipe(
+      Effect.provide(
+        AiService.layer().pipe(
+          Layer.provide(moderated({ rules: { blockedWords: ["badword"] } })),
+          Layer.provideMerge(Testing.layer),
+        ),
+      ),
+    ),
   )
 
   it.effect("flags a message with what realtime needs to remove it", () =>
