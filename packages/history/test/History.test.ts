@@ -65,7 +65,7 @@ const pagingSuite = (name: string, history: Layer.Layer<History, unknown>) =>
         () =>
           Effect.gen(function* () {
             // regression: nothing beyond the newest 1,000 entries was readable.
-            const { append, read } = yield* History
+            const { append, count, read } = yield* History
             const ids = Array.from({ length: stored }, (_, index) => `m${index}`)
             const add = (id: string) =>
               Effect.andThen(
@@ -90,6 +90,8 @@ const pagingSuite = (name: string, history: Layer.Layer<History, unknown>) =>
             }
             assert.deepStrictEqual([...forward].sort(), [...ids].sort())
             assert.deepStrictEqual(backward, forward)
+            assert.strictEqual(yield* count("chat:room:full", 0, 1_000), 1_000)
+            assert.strictEqual(yield* count("chat:room:full", 0, stored * 2), stored)
           }),
         60_000,
       )

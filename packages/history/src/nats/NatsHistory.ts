@@ -24,7 +24,8 @@ import { ItemPositions } from "./ItemPositions.ts"
 import * as NatsIdIndex from "./NatsIdIndex.ts"
 import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
-import { getMessage, type JetStreamHandles as RequestHandles } from "./NatsHistoryRequests.ts"
+import { countFrom, getMessage, type JetStreamHandles as RequestHandles } from "./NatsHistoryRequests.ts"
+import * as NatsRangeReader from "./NatsRangeReader.ts"
 import * as NatsReplacements from "./NatsReplacements.ts"
 import {
   republishSubjectOf,
@@ -207,8 +208,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
         count: Effect.fnUntraced(function* (room, after, limit) {
           yield* check(room)
           const nats = yield* jetstream
-          const count = yield* NatsHistoryReader.countFrom(nats, room, after + 1)
-          return Math.min(limit, count)
+          return yield* NatsRangeReader.count(nats, room, after, limit)
         }),
         setup: Effect.flatMap(jetstream, ({ manager }) =>
           ensureStream(manager, {
@@ -287,5 +287,5 @@ const isComplete = Effect.fnUntraced(function* (
   // Retention by age and size deletes from the start of the stream, retention by number only from a full room.
   if (state.first_seq > after + 1) return false
   if (previous !== "" && Number(previous) === 0) return true
-  return first === undefined || (yield* NatsHistoryReader.countFrom(nats, room, first.seq)) < maxPerRoom
+  return first === undefined || (yield* countFrom(nats, room, first.seq)) < maxPerRoom
 })

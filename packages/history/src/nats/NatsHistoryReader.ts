@@ -117,10 +117,6 @@ export const readAll = (nats: JetStreamHandles, matches: (body: Uint8Array) => b
     }),
   )
 
-/** The number of the room's items from a `seq` on. */
-export const countFrom = (nats: JetStreamHandles, room: string, from: number) =>
-  withConsumer(nats, subjectOf(room), from, true, ({ num_pending: count }) => Effect.succeed(count))
-
 interface PageLimits {
   readonly limit: number
   readonly maxBytes?: number | undefined

@@ -13,7 +13,7 @@ import {
   type StoredMsg,
 } from "nats"
 import type { HistoryItem } from "../History.ts"
-import { isMessageNotFound, itemIdOf, streamName } from "./NatsHistoryStream.ts"
+import { isMessageNotFound, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 export const resource = `stream ${streamName}`
 
@@ -77,3 +77,7 @@ export const withConsumer = <A, E>(
         ? Effect.ignore(natsRequest(resource, () => manager.consumers.delete(streamName, name)))
         : Effect.void,
   )
+
+/** The number of the room's items from a `seq` on. */
+export const countFrom = (nats: JetStreamHandles, room: string, from: number) =>
+  withConsumer(nats, subjectOf(room), from, true, ({ num_pending: count }) => Effect.succeed(count))

@@ -6,7 +6,15 @@
 import { natsRequest } from "@armoricore/nats/NatsErrors"
 import { Effect } from "effect"
 import type { HistoryItem } from "../History.ts"
-import { getMessage, type JetStreamHandles, maxFetch, resource, toItem, withConsumer } from "./NatsHistoryRequests.ts"
+import {
+  countFrom,
+  getMessage,
+  type JetStreamHandles,
+  maxFetch,
+  resource,
+  toItem,
+  withConsumer,
+} from "./NatsHistoryRequests.ts"
 import { itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
 
 export interface Range {
@@ -45,6 +53,18 @@ export const read = Effect.fnUntraced(function* (
   return yield* state.last_seq - first.seq <= nats.maxCountedPerItem * range.wanted
     ? readByConsumer(nats, room, { ...range, from: first.seq }, isEnough)
     : readByRequests(nats, room, first, { to, wanted: range.wanted }, isEnough)
+})
+
+/** The number of items after a `seq`, up to `limit`. */
+export const count = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, after: number, limit: number) {
+  const { state } = yield* natsRequest(resource, () => nats.manager.streams.info(streamName))
+  if (state.last_seq - after <= nats.maxCountedPerItem * limit)
+    return Math.min(limit, yield* countFrom(nats, room, after + 1))
+  const first = yield* nextItem(nats, room, after + 1)
+  if (first === undefined) return 0
+  const bounds = { to: Number.POSITIVE_INFINITY, wanted: limit }
+  const { items } = yield* readByRequests(nats, room, first, bounds, (found) => found.length >= limit)
+  return Math.min(limit, items.length)
 })
 
 const nextItem = (nats: JetStreamHandles, room: string, from: number) =>
