@@ -2,8 +2,14 @@ import { eventually } from "@armoricore/testing/Eventually"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
-import { connect, type RawClient, start, type TestServer } from "../support/TestServer.ts"
+import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import * as MemoryState from "@armoricore/state/memory/MemoryState"
+import { Context, Effect, Layer } from "effect"
+import { CallLog } from "../support/RoomChannel.ts"
+import { connect, listen, type RawClient, serviceOf, start, type TestServer, tokens } from "../support/TestServer.ts"
 
 const topic = "comments:stream:s1"
 
@@ -142,4 +148,76 @@ describe("comments", () => {
       assert.deepStrictEqual(refusal, { reason: "removed" })
     }),
   )
+})
+
+/** Memory ports that count their calls. On the embedded engine and on NATS, each is one round trip. */
+const counting = Effect.gen(function* () {
+  const calls: Record<string, number> = {}
+  const counted = <Port extends object>(port: string, service: Port): Port =>
+    new Proxy(service, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== "function" || name === "subscribe" || name === "consume") return member
+        return (...args: ReadonlyArray<unknown>): unknown => {
+          const call = `${port}.${String(name)}`
+          calls[call] = (calls[call] ?? 0) + 1
+          return Reflect.apply(member, target, args)
+        }
+      },
+    })
+  const bus = yield* EventBus
+  const ports = Layer.mergeAll(
+    Layer.succeed(History, counted("history", yield* History)),
+    Layer.succeed(KeyValue, counted("state", yield* KeyValue)),
+    Layer.succeed(EventBus, {
+      ...counted("bus", bus),
+      consume: (options, handle) =>
+        bus.consume(options, (delivery) =>
+          Effect.suspend(() => {
+            calls[`delivery to ${options.name}`] = (calls[`delivery to ${options.name}`] ?? 0) + 1
+            return handle(delivery)
+          }),
+        ),
+    }),
+  )
+  return { calls, ports }
+})
+
+describe("round trips of the ports", () => {
+  for (const [kind, topicName, event] of [
+    ["a chat message", "chat:room:r1", "new_message"],
+    ["a comment", topic, "new_comment"],
+  ] as const)
+    it.live(`${kind} costs one append to the history and one publish, at most one read, and no other write`, () =>
+      Effect.gen(function* () {
+        const { calls, ports } = yield* counting
+        const services = yield* Layer.build(
+          serviceOf({}).pipe(Layer.provideMerge(Layer.mergeAll(ports, tokens, CallLog.layer))),
+        )
+        const server = yield* listen(services)
+        // One message each: a user may write one comment a second.
+        const clients = yield* Effect.forEach(
+          Array.from({ length: 10 }, (_, index) => `user${index}`),
+          Effect.fnUntraced(function* (user) {
+            const client = yield* connect(server, { user })
+            client.send("1", "1", topicName, "phx_join", {})
+            yield* next(client, "phx_reply")
+            return client
+          }),
+        )
+        const before = { ...calls }
+        for (const client of clients) {
+          client.send("1", "2", topicName, event, { content: "hi" })
+          assert.strictEqual((yield* next(client, "phx_reply")).status, "ok")
+        }
+        const more = (call: string) => (calls[call] ?? 0) - (before[call] ?? 0)
+        yield* eventually(() => more("bus.publish") >= clients.length)
+        const { "state.get": reads = 0, ...rest } = Object.fromEntries(
+          Object.keys(calls).flatMap((call) => (more(call) === 0 ? [] : [[call, more(call)]])),
+        )
+        assert.deepStrictEqual(rest, { "history.append": clients.length, "bus.publish": clients.length })
+        // The first message of each user reads, and the first of the room.
+        assert.isAtMost(reads, clients.length + 1)
+      }).pipe(Effect.provide(Layer.mergeAll(MemoryBus.layer, MemoryHistory.layer(), MemoryState.layer))),
+    )
 })
