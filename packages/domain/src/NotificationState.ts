@@ -262,6 +262,7 @@ export const InboxMessage = Schema.Struct({
   data: Schema.Record(Schema.String, Schema.Json),
   attachments: Schema.Array(Schema.String),
   unsubscribe_url: Schema.optionalKey(Schema.String),
+  preferences_url: Schema.optionalKey(Schema.String),
   received_at: Schema.String,
 })
 export type InboxMessage = typeof InboxMessage.Type

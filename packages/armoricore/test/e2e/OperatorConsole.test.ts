@@ -236,6 +236,29 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
         const mailbox = request(`${url}/v1/inbox`, { headers: { authorization: `Bearer ${operator}` } })
         yield* retryUntil(mailbox, ({ json }) => JSON.stringify(json).includes("Welcome, Ada"))
 
+        // The page behind the link of a mail, without a login.
+        yield* requestNotification({
+          user_id: "ada",
+          notification_type: "email",
+          category: "offers",
+          title: "Offers",
+          body: "Half the price",
+          recipients: [{ email: "ada@example.com" }],
+        })
+        const offers = yield* retryUntil(mailbox, ({ json }) => /\/v1\/preferences\/[^"]+/.test(JSON.stringify(json)))
+        const [link = ""] = /http[^"]+\/v1\/preferences\/[^"]+/.exec(JSON.stringify(offers.json)) ?? []
+        yield* Effect.promise(async () => {
+          const reader = await light.context().newPage()
+          await reader.goto(link)
+          await reader.uncheck("[aria-label='offers: E-mail']")
+          await look(reader, "light-preferences")
+          assert.deepStrictEqual(await faultsOf(reader), [], "preferences")
+          await reader.click("text=Save")
+          await reader.waitForSelector("text=Your choice is saved.")
+          assert.isFalse(await reader.isChecked("[aria-label='offers: E-mail']"))
+          await reader.close()
+        })
+
         // Generates activity for the charts.
         if (pictures !== undefined) {
           // Slowly and by different users, so that moderation sees no flood.

@@ -3,6 +3,7 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect } from "effect"
+import * as TestCluster from "../support/TestCluster.ts"
 import { connect, joined, type RawClient, start, type TestServer } from "../support/TestServer.ts"
 
 const at = () => new Date().toISOString()
@@ -67,6 +68,23 @@ describe("inbox:{user_id}", () => {
       assert.strictEqual(response.more, false)
       assert.strictEqual(response.items.length, 1)
       assert.deepInclude(response.items[0], { id: "b" })
+    }),
+  )
+
+  it.live("a new item and its reading reach the sockets of the user on every node", () =>
+    Effect.gen(function* () {
+      const { node } = yield* TestCluster.make()
+      const nodes = [yield* node(), yield* node()]
+      const tabs = yield* Effect.forEach(nodes, (one) => joined(one, "inbox:u1"))
+      const [first, second] = nodes
+      const [tab, other] = tabs
+      if (first === undefined || second === undefined || tab === undefined || other === undefined)
+        return assert.fail("two nodes were started")
+      yield* publish(first, "a")
+      for (const one of tabs) assert.deepInclude((yield* one.next)[4], { id: "a", unread: 1 })
+      tab.send("1", "7", "inbox:u1", "mark_read", { ids: ["a"] })
+      const [, , , event, payload] = yield* other.next
+      assert.deepStrictEqual([event, payload], ["inbox_read", { ids: ["a"], unread: 0 }])
     }),
   )
 

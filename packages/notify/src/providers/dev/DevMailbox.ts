@@ -37,6 +37,7 @@ export const make = Effect.fnUntraced(function* (channels: ReadonlyArray<Notific
       data: message.data,
       attachments: message.attachments.map(({ file_path }) => file_path),
       ...(message.unsubscribeUrl === undefined ? {} : { unsubscribe_url: message.unsubscribeUrl }),
+      ...(message.preferencesUrl === undefined ? {} : { preferences_url: message.preferencesUrl }),
       received_at: new Date(now).toISOString(),
     }
     // A repeated delivery replaces its document.
