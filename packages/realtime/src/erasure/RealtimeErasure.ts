@@ -11,6 +11,7 @@ import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserInbox } from "@armoricore/state/UserInbox"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import * as BusErasure from "@armoricore/worker/erasure/BusErasure"
+import * as DecisionErasure from "@armoricore/worker/erasure/DecisionErasure"
 import { type ErasureStore, FurtherStores } from "@armoricore/worker/erasure/ErasureStore"
 import { Effect } from "effect"
 import { roomMembers } from "../access/RoomMembers.ts"
@@ -131,6 +132,7 @@ export const makeStores = Effect.gen(function* () {
     devices,
     choices,
     audienceMemberships,
+    yield* DecisionErasure.makeStore,
     ...(yield* BusErasure.makeStores),
     ...(yield* FurtherStores),
   ] satisfies ReadonlyArray<ErasureStore>

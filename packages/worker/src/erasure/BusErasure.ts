@@ -39,7 +39,7 @@ const searchTextOf = (userId: string): string => (/^[A-Za-z0-9_-]+$/.test(userId
 const parse = Option.liftThrowable((body: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(body)))
 
 /** An event or work message about the user. The request of the erasure itself and its report stay. */
-const messageOf =
+export const messageOf =
   (userId: string) =>
   (body: Uint8Array): boolean =>
     Option.match(parse(body), {

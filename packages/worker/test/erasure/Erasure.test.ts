@@ -4,14 +4,17 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
+import { KeyValue } from "@armoricore/state/KeyValue"
 import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import * as Testing from "@armoricore/testing/Testing"
 import * as BusErasure from "@armoricore/worker/erasure/BusErasure"
+import * as DecisionErasure from "@armoricore/worker/erasure/DecisionErasure"
 import * as Erasure from "@armoricore/worker/erasure/Erasure"
 import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
+import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import * as Worker from "@armoricore/worker/Worker"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger } from "effect"
+import { Duration, Effect, Layer, Logger, Option } from "effect"
 
 const pause = Duration.millis(20)
 const at = "2026-02-01T12:00:00Z"
@@ -115,7 +118,7 @@ describe("user.erase_requested", () => {
     }).pipe(Effect.provide(ports)),
   )
 
-  it.live("removes the user's handled events and dead letters from the bus", () =>
+  it.live("removes the user's handled events and dead letters from the bus, and results from the ledger", () =>
     Effect.gen(function* () {
       const bus = yield* EventBus
       const erased = yield* recordErased
@@ -135,10 +138,21 @@ describe("user.erase_requested", () => {
         id: "dead",
         body: new TextEncoder().encode(JSON.stringify({ payload: { user_id: 7 } })),
       })
-      yield* start("realtime", yield* BusErasure.makeStores)
+      const state = yield* KeyValue
+      const result = (user_id: string) => ({
+        address: Address.event("chat.message"),
+        id: crypto.randomUUID(),
+        body: JSON.stringify({ event_type: "chat.message", payload: { user_id, content: "canary" } }),
+      })
+      const decided = { status: "decided", at: 1, attempts: 0, firstAt: 1 }
+      const decision = { outbound: [result("7"), result("77")] }
+      yield* state.put(ledgerBucket, "ai-chat.1", JSON.stringify({ ...decided, decision }))
+      yield* start("realtime", [yield* DecisionErasure.makeStore, ...(yield* BusErasure.makeStores)])
       yield* publish(envelope("user.erase_requested", { user_id: "7" }))
       yield* eventually(() => erased.length === 1)
-      assert.deepInclude(erased[0], { removed: { events: 2, dead_letters: 1 } })
+      assert.deepInclude(erased[0], { removed: { decisions: 1, events: 2, dead_letters: 1 } })
+      const record = Option.getOrThrow(yield* state.get(ledgerBucket, "ai-chat.1")).value
+      assert.deepStrictEqual(JSON.parse(record), { ...decided, decision: { outbound: decision.outbound.slice(1) } })
       assert.strictEqual(yield* bus.removeHandled("chat.message", () => true), 1)
     }).pipe(Effect.provide(ports)),
   )
