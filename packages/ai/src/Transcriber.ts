@@ -48,6 +48,9 @@ export interface Options {
 /** There is no result to publish. */
 export class MediaDeleted extends Data.TaggedError("MediaDeleted") {}
 
+/** The state document has a new percentage at most this often; subscribers get every one. */
+const minProgressMillis = 2_000
+
 export class Transcriber extends Context.Service<
   Transcriber,
   {
@@ -127,11 +130,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
       const transcriptionId = deriveId("transcription", event.event_id)
       if (!(yield* record.begin(event))) return yield* new MediaDeleted()
       let recordedPercent = 0
+      let recordedAt = yield* Clock.currentTimeMillis
       const reportProgress = (percent: number) =>
         Effect.gen(function* () {
           yield* onProgress(percent)
-          if (percent - recordedPercent < 5) return
+          const now = yield* Clock.currentTimeMillis
+          // A clip is done before its progress is of use.
+          if (percent - recordedPercent < 5 || now - recordedAt < minProgressMillis) return
           recordedPercent = percent
+          recordedAt = now
           yield* record.progress(event, Math.floor(percent))
         }).pipe(
           // Progress is informative: a failure to report it must not fail the transcription.

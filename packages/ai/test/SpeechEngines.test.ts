@@ -5,7 +5,10 @@ import * as SpeechEngines from "@armoricore/ai/SpeechEngines"
 import { Transcriber } from "@armoricore/ai/Transcriber"
 import { TransientError } from "@armoricore/domain/Errors"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, FileSystem, Layer } from "effect"
+import { KeyValue } from "@armoricore/state/KeyValue"
+import { transcriptStates } from "@armoricore/state/TranscriptStates"
+import * as ToneSpeech from "@armoricore/testing/fakes/ToneSpeech"
+import { Clock, Effect, FileSystem, Layer } from "effect"
 import {
   isFfmpegMissing,
   pipeline,
@@ -15,7 +18,7 @@ import {
   transcriptionRequest,
   storeUpload,
 } from "./support/Pipeline.ts"
-import { video } from "./support/Recordings.ts"
+import { video, wav } from "./support/Recordings.ts"
 
 const engine = (name: string, quality: "standard" | "draft", languages: "any" | ReadonlyArray<string>): Engine => ({
   name,
@@ -94,6 +97,23 @@ describe.skipIf(isFfmpegMissing)("recordings", () => {
         assert.deepInclude(complete, { quality: "no_audio", engine: "none", word_count: 0, language: "und" })
         assert.strictEqual((yield* readObject(objectKey(complete.caption_urls.vtt))).text, "WEBVTT\n")
         assert.strictEqual((yield* readObject(objectKey(complete.caption_urls.srt))).text, "")
+      }).pipe(Effect.provide(pipeline(Layer.succeed(SpeechEngine, engine("none", "standard", "any"))))),
+    )
+
+    it.effect("that are short cost two writes of the state: one at the start and one at the end", () =>
+      Effect.gen(function* () {
+        // regression: each twentieth of the progress was written, however soon after the one before
+        const { transcribe } = yield* Transcriber
+        const path = yield* storeUpload("short.wav", wav(ToneSpeech.synthesize(4).samples))
+        const startedAt = yield* Clock.currentTimeMillis
+        const complete = yield* transcribe(transcriptionRequest("short", path, "en"), { fencingToken: 1 })
+        const progressReports = Math.floor(((yield* Clock.currentTimeMillis) - startedAt) / 2_000)
+        assert.notStrictEqual(complete.quality, "no_audio")
+        const [state, ...more] = yield* (yield* KeyValue).list(transcriptStates.bucket, { limit: 2 })
+        assert.isEmpty(more)
+        // Revisions count the writes of the whole store.
+        assert.isAtLeast(state?.revision ?? 0, 2)
+        assert.isAtMost(state?.revision ?? 0, 2 + progressReports)
       }).pipe(Effect.provide(pipeline(Layer.succeed(SpeechEngine, engine("none", "standard", "any"))))),
     )
 
