@@ -16,6 +16,7 @@ import type { SubtitleInfo } from "../probe/MediaInfo.ts"
 import * as CaptionRenditions from "./CaptionRenditions.ts"
 import * as CaptionSegments from "./CaptionSegments.ts"
 import * as PresentationStart from "./PresentationStart.ts"
+import * as Ttml from "./Ttml.ts"
 
 export interface Extraction {
   /** A local path, or the loopback address of a `RangeProxy`. */
@@ -70,8 +71,8 @@ const args = (subtitles: ReadonlyArray<SubtitleInfo>, input: Extraction["input"]
   ...(typeof input === "string"
     ? [...inputRestrictions, "-i", `file:${input}`]
     : [...loopbackRestrictions, "-i", input.url]),
-  ...subtitles.flatMap(({ index }, position) => [
-    ...`-map 0:${index} -c:s webvtt -f webvtt -fs ${maxBytes}`.split(" "),
+  ...subtitles.flatMap(({ index, isTtml }, position) => [
+    ...`-map 0:${index} ${isTtml === true ? "-c copy -f data" : "-c:s webvtt -f webvtt"} -fs ${maxBytes}`.split(" "),
     localName(position),
   ]),
 ]
@@ -88,7 +89,13 @@ const storeTrack = Effect.fnUntraced(function* (
   const stored: Array<readonly [name: string, bytes: number]> = []
   const file = path.join(folder, localName(position))
   if (!(yield* mapDiskErrors(fs.exists(file)))) return stored
-  const parsed = TimedText.parse(yield* mapDiskErrors(fs.readFileString(file)))
+  const text = yield* mapDiskErrors(fs.readFileString(file))
+  const converted = plan.info.subtitles?.[position]?.isTtml === true ? Ttml.toWebVtt(text) : Result.succeed(text)
+  if (Result.isFailure(converted)) {
+    yield* Effect.logWarning(`Subtitle track ${position} is left out: ${converted.failure}`)
+    return stored
+  }
+  const parsed = TimedText.parse(converted.success)
   if (Result.isFailure(parsed)) {
     // A track without cues is usual: some tools write one for every language.
     yield* Effect.logInfo(`Subtitle track ${position} is left out: ${parsed.failure.message}`)

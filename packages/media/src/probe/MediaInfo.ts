@@ -121,6 +121,8 @@ export const SubtitleInfo = Schema.Struct({
   /** Free text from the file. */
   title: Schema.optional(Schema.String),
   kind: CaptionKind,
+  /** Present for TTML, which ffmpeg does not decode. */
+  isTtml: Schema.optionalKey(Schema.Literal(true)),
 })
 export type SubtitleInfo = typeof SubtitleInfo.Type
 

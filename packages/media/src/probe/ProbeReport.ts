@@ -261,19 +261,29 @@ const matrixOf = (space: string | undefined, side: number): Matrix => {
 /** Formats of text that ffmpeg converts to WebVTT. Others are pictures, or have no decoder. */
 const textCodecs = new Set(["mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"])
 
+/** ffprobe names no codec for TTML in MP4. */
+const isTtml = ({ codec_name, codec_tag_string }: StreamReport): boolean =>
+  codec_name === "ttml" || codec_tag_string === "stpp"
+
 /** More subtitle tracks than a film has. */
 const maxSubtitles = 40
 
 export const describeSubtitles = (streams: ReadonlyArray<StreamReport>): ReadonlyArray<SubtitleInfo> =>
   streams
-    .filter(({ codec_name = "", codec_type }) => codec_type === "subtitle" && textCodecs.has(codec_name))
+    .filter((stream) => stream.codec_type === "subtitle" && (textCodecs.has(stream.codec_name ?? "") || isTtml(stream)))
     .slice(0, maxSubtitles)
     .map((stream) => {
       const title = tagOf(stream, "title")?.slice(0, 80)
       const { captions, forced, hearing_impaired } = stream.disposition ?? {}
       const isForDeaf = hearing_impaired === 1 || captions === 1 || /\b(sdh|cc|hearing impaired)\b/i.test(title ?? "")
       const kind = forced === 1 ? "forced" : isForDeaf ? "captions" : "subtitles"
-      return { index: stream.index, language: languageOf(tagOf(stream, "language")), title, kind }
+      return {
+        index: stream.index,
+        language: languageOf(tagOf(stream, "language")),
+        title,
+        kind,
+        ...(isTtml(stream) ? { isTtml: true as const } : {}),
+      }
     })
 
 /** More chapters than a book has. */

@@ -1,7 +1,8 @@
 /** What a source carries beside its main picture and sound: subtitles, chapters, described and commented audio. */
+import * as Ttml from "@armoricore/media/captions/Ttml"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Path, Result } from "effect"
 import { ffmpeg, h264, subtitles, testVideo } from "../support/Clips.ts"
 import { run } from "../support/RunFfmpeg.ts"
 import { check } from "../support/StreamChecker.ts"
@@ -97,6 +98,40 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
         ])
         assert.include(yield* read("master.m3u8"), 'DATA-ID="com.apple.hls.chapters",URI="chapters.json"')
         assert.include(yield* read("chapters.json"), '"start-time":1,"duration":1')
+      }),
+    )
+
+    it.effect("TTML in MP4 becomes captions, of which italics stay", () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        const folder = yield* fs.makeTempDirectoryScoped()
+        const source = path.join(folder, "film.mp4")
+        const picture = testVideo({ size: "64x48", rate: "25", seconds: 2 })
+        yield* ffmpeg([
+          ...[...picture, ...subtitles(srt("Hallo & du\nzwei")), ...words("-map 0 -map 1")],
+          ...[...h264, ...words("-c:s ttml -metadata:s:s:0 language=ger"), source],
+        ])
+        const { processUpload } = yield* UploadPipeline
+        const event = uploaded("ttml", yield* storeUpload("uploads/film.mp4", source))
+        const outcome = yield* processUpload(event, { fencingToken: 1 })
+        if (outcome._tag !== "Ready") return yield* Effect.die(new Error(outcome._tag))
+        const stream = path.join(folder, "stream")
+        yield* fetchAll(prefixOf(outcome.ready), stream)
+        const vtt = yield* fs.readFileString(path.join(stream, "subtitles/0/captions.vtt"))
+        assert.include(vtt, "00:00:01.000 --> 00:00:01.800\nHallo &amp; du\nzwei\n")
+        const master = yield* fs.readFileString(path.join(stream, "master.m3u8"))
+        assert.include(master, 'LANGUAGE="de"')
+        const styled = Ttml.toWebVtt(
+          '<tt:tt xmlns:tt="http://www.w3.org/ns/ttml" xmlns:s="http://www.w3.org/ns/ttml#styling"><tt:body begin="10s">' +
+            '<tt:div><tt:p begin="1s" dur="2s">a <tt:span s:fontStyle="italic">b</tt:span><tt:br/>1 &lt; 2</tt:p></tt:div>' +
+            "</tt:body></tt:tt>",
+        )
+        assert.deepStrictEqual(
+          styled,
+          Result.succeed("WEBVTT\n\n00:00:11.000 --> 00:00:13.000\na <i>b</i>\n1 &lt; 2\n"),
+        )
+        assert.isTrue(Result.isFailure(Ttml.toWebVtt("<tt><body><p></tt>")))
       }),
     )
   })

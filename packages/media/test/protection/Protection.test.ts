@@ -68,6 +68,11 @@ describe.skipIf(isFfmpegMissing)("Protection", () => {
           const other = yield* ContentKeys.makeReader(Redacted.make("another secret than before"))
           const refused = yield* Effect.flip(other(event.payload.media_id))
           assert.include(refused.message, "MEDIA_KEY_SECRET")
+          const { remove } = yield* UploadPipeline
+          const requestedAt = "2026-01-31T13:00:00Z"
+          yield* remove({ mediaId: event.payload.media_id, requestId: event.event_id, requestedAt })
+          const left = yield* Effect.flatMap(ContentKeys.makeReader(secret), (read) => read(event.payload.media_id))
+          assert.deepStrictEqual(left, [])
         }),
       )
     })
