@@ -261,7 +261,7 @@ const matrixOf = (space: string | undefined, side: number): Matrix => {
 /** Formats of text that ffmpeg converts to WebVTT. Others are pictures, or have no decoder. */
 const textCodecs = new Set(["mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text"])
 
-/** ffprobe names no codec for TTML in MP4. */
+/** ffprobe takes TTML in MP4 for data without a codec. */
 const isTtml = ({ codec_name, codec_tag_string }: StreamReport): boolean =>
   codec_name === "ttml" || codec_tag_string === "stpp"
 
@@ -270,7 +270,7 @@ const maxSubtitles = 40
 
 export const describeSubtitles = (streams: ReadonlyArray<StreamReport>): ReadonlyArray<SubtitleInfo> =>
   streams
-    .filter((stream) => stream.codec_type === "subtitle" && (textCodecs.has(stream.codec_name ?? "") || isTtml(stream)))
+    .filter((stream) => (stream.codec_type === "subtitle" && textCodecs.has(stream.codec_name ?? "")) || isTtml(stream))
     .slice(0, maxSubtitles)
     .map((stream) => {
       const title = tagOf(stream, "title")?.slice(0, 80)

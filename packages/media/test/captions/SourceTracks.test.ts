@@ -109,8 +109,12 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
         const source = path.join(folder, "film.mp4")
         const picture = testVideo({ size: "64x48", rate: "25", seconds: 2 })
         yield* ffmpeg([
-          ...[...picture, ...subtitles(srt("Hallo & du\nzwei")), ...words("-map 0 -map 1")],
-          ...[...h264, ...words("-c:s ttml -metadata:s:s:0 language=ger"), source],
+          ...picture,
+          ...subtitles(srt("Hallo & du\nzwei")),
+          ...words("-map 0 -map 1"),
+          ...h264,
+          ...words("-c:s ttml -metadata:s:s:0 language=ger"),
+          source,
         ])
         const { processUpload } = yield* UploadPipeline
         const event = uploaded("ttml", yield* storeUpload("uploads/film.mp4", source))
