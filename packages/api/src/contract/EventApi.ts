@@ -14,7 +14,9 @@ const EventDocument = Schema.toEncoded(Envelope).annotate({
 
 export const EventReceipt = Schema.Struct({
   event_id: EventId,
-  duplicate: Schema.Boolean.annotate({ description: "The bus already had an event with this id." }),
+  duplicate: Schema.Boolean.annotate({
+    description: "The bus already had an event with this id. RabbitMQ cannot tell: false there.",
+  }),
 }).annotate({ identifier: "EventReceipt" })
 
 export class EventApi extends HttpApiGroup.make("events")
