@@ -152,7 +152,7 @@ export const storedTypeOf = (
 
 /** A new media id with the place of its file, and the token that proves both. */
 export const assignFile = (options: UploadsOptions, userId: string, filename: string) => {
-  const mediaId = crypto.randomUUID()
+  const mediaId = UploadToken.newMediaId(options.tokenKey, userId)
   const ref = { bucket: options.bucket, key: `${uploadPrefix(userId, mediaId)}${sanitizeFilename(filename)}` }
   const file = { media_id: mediaId, file_path: toUrl(ref) }
   return { ...file, ref, upload_token: UploadToken.issue(options.tokenKey, { ...file, user_id: userId }) }

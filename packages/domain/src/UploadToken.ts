@@ -39,6 +39,25 @@ const encode = ({ file_path, media_id, user_id }: Upload): Uint8Array =>
 export const issue = (key: Redacted.Redacted<string>, upload: Upload): string =>
   version + bytesToHex(hmac(sha256, utf8ToBytes(Redacted.value(key)), encode(upload)))
 
+/**
+ * A new media id, a UUID of version 8: 60 random bits, then 60 bits of a MAC over these and the user. So a process with the
+ * key recognises the owner of an upload before it is announced, without having stored anything.
+ */
+export const newMediaId = (key: Redacted.Redacted<string>, userId: string): string => {
+  const random = crypto.randomUUID()
+  return withMac(key, userId, `${random.slice(0, 14)}8${random.slice(15, 20)}`)
+}
+
+/** Whether {@link newMediaId} returned the id for this user. */
+export const isMediaIdOf = (key: Redacted.Redacted<string>, userId: string, mediaId: string): boolean =>
+  constantTimeEqual(utf8ToBytes(withMac(key, userId, mediaId.slice(0, 20))), utf8ToBytes(mediaId))
+
+/** `head`: the id up to the variant. */
+const withMac = (key: Redacted.Redacted<string>, userId: string, head: string): string => {
+  const mac = bytesToHex(hmac(sha256, utf8ToBytes(Redacted.value(key)), utf8ToBytes(`media id ${head} ${userId}`)))
+  return `${head}${mac.slice(0, 3)}-${mac.slice(3, 15)}`
+}
+
 /** Whether `issue` returned the token for this upload. Takes the same time for every token. */
 export const isValid = (key: Redacted.Redacted<string>, upload: Upload, token: string): boolean =>
   constantTimeEqual(utf8ToBytes(issue(key, upload)), utf8ToBytes(token))

@@ -24,6 +24,18 @@ describe("an upload token", () => {
     for (const other of others) assert.isFalse(UploadToken.isValid(key, other, token), JSON.stringify(other))
   })
 
+  it("comes with a media id that shows its owner", () => {
+    const id = UploadToken.newMediaId(key, "7")
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    assert.notStrictEqual(UploadToken.newMediaId(key, "7"), id)
+    assert.isTrue(UploadToken.isMediaIdOf(key, "7", id))
+    const otherKey = UploadToken.deriveKey(Redacted.make("secret-2"))
+    assert.isFalse(UploadToken.isMediaIdOf(key, "8", id))
+    assert.isFalse(UploadToken.isMediaIdOf(otherKey, "7", id))
+    for (const other of ["", "m1", crypto.randomUUID(), `${id}0`])
+      assert.isFalse(UploadToken.isMediaIdOf(key, "7", other))
+  })
+
   it("is valid with its own key only, and not when it is changed", () => {
     const otherKey = UploadToken.deriveKey(Redacted.make("secret-2"))
     assert.isFalse(UploadToken.isValid(otherKey, upload, token))

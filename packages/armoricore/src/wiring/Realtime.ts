@@ -1,10 +1,12 @@
 /** Builds the realtime service from the settings. */
 import * as Realtime from "@armoricore/realtime/Realtime"
 import { InboxRetention } from "@armoricore/state/UserInbox"
+import { UploadTokens } from "@armoricore/worker/PublishPolicy"
 import { Duration, Effect, Layer, Result } from "effect"
 import { readChannelsFile } from "../settings/Access.ts"
 import { Settings } from "../settings/Settings.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
+import * as Adapters from "./Adapters.ts"
 
 /** `isClustered`: other processes may have sockets too. */
 export const realtimeOptions = (settings: Settings["Service"], isClustered: boolean): Realtime.RealtimeOptions => {
@@ -69,9 +71,10 @@ export const layer = Layer.unwrap(
     // Any process may connect to an external bus. The embedded bus is shared only with the workers of one program.
     const isClustered = settings.MESSAGE_BUS_URL !== undefined || primary !== undefined
     return Realtime.layer(realtimeOptions(settings, isClustered)).pipe(
-      Layer.provide(
+      Layer.provide([
         Layer.succeed(InboxRetention, { maxAge: settings.INBOX_MAX_AGE, maxItems: settings.INBOX_MAX_ITEMS }),
-      ),
+        Layer.effect(UploadTokens, Adapters.uploadTokens),
+      ]),
     )
   }),
 )

@@ -45,7 +45,7 @@ export const make = Effect.gen(function* () {
     forMessage: (identity: Identity, mediaIds: ReadonlyArray<string>) =>
       Effect.forEach(mediaIds, (mediaId, index) =>
         Effect.flatMap(stateOf(mediaId), (state) =>
-          Option.isSome(state) && !policy.allows(identity, state)
+          Option.isSome(state) && !policy.allows(identity, mediaId, state)
             ? Effect.fail(invalidPayload(`attachments.${index}`, "this media belongs to another user"))
             : Effect.succeed({
                 media_id: mediaId,
@@ -68,7 +68,7 @@ export const make = Effect.gen(function* () {
       const state = states.get(mediaId) ?? Option.none()
       return toAttachment(
         mediaId,
-        Option.filter(state, ({ user_id }) => user_id === author || policy.allows(reader, state)),
+        Option.filter(state, ({ user_id }) => user_id === author || policy.allows(reader, mediaId, state)),
       )
     },
   }

@@ -7,8 +7,10 @@ import { MediaFailed, MediaPlayable, MediaReady, MediaStage } from "@armoricore/
 import { MediaId, UserId } from "@armoricore/domain/Ids"
 import type { MediaState } from "@armoricore/domain/MediaState"
 import { Timestamp } from "@armoricore/domain/JsonCodecs"
+import * as UploadToken from "@armoricore/domain/UploadToken"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { UploadTokens } from "@armoricore/worker/PublishPolicy"
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import * as Channel from "../channel/Channel.ts"
 import { unauthorized } from "../channel/ChannelError.ts"
@@ -45,21 +47,27 @@ export const channel = Channel.make({
 export class MediaTopicPolicy extends Context.Service<
   MediaTopicPolicy,
   {
-    /** `state` is none until the upload is known. */
-    readonly allows: (identity: Identity, state: Option.Option<MediaState>) => boolean
+    /** `state` is none until the upload was announced. */
+    readonly allows: (identity: Identity, mediaId: string, state: Option.Option<MediaState>) => boolean
   }
 >()("@armoricore/realtime/MediaTopicPolicy") {
   /** Any authenticated user. */
   static readonly layerPublic = Layer.succeed(MediaTopicPolicy, { allows: () => true })
 
   /**
-   * The owner and operators. Before the upload is known, its owner is unknown too, so only operators may join. Clients
-   * retry the join until it succeeds, and the owner receives every event on `user:{id}` from the start.
+   * The owner and operators. Before the upload is announced, the owner is known by an id of `POST /v1/uploads`. With an id
+   * that a backend made, clients retry the join, and the owner receives every event on `user:{id}` from the start.
    */
-  static readonly layerOwner = Layer.succeed(MediaTopicPolicy, {
-    allows: (identity, state) =>
-      hasRole(identity, "operator") || (Option.isSome(state) && state.value.user_id === identity.userId),
-  })
+  static readonly layerOwner = Layer.effect(
+    MediaTopicPolicy,
+    Effect.map(UploadTokens, (tokens) => ({
+      allows: (identity, mediaId, state) =>
+        hasRole(identity, "operator") ||
+        (Option.isSome(state)
+          ? state.value.user_id === identity.userId
+          : tokens !== undefined && UploadToken.isMediaIdOf(tokens.key, identity.userId, mediaId)),
+    })),
+  )
 }
 
 const toView = (state: MediaState): typeof MediaView.Type => ({
@@ -81,7 +89,7 @@ export const layer = channel.toLayer(
     return channel.handlers(
       Effect.fnUntraced(function* (media) {
         const state = Option.map(yield* states.get(media.params.media_id), ({ value }) => value)
-        if (!policy.allows(media.identity, state)) {
+        if (!policy.allows(media.identity, media.params.media_id, state)) {
           return yield* unauthorized("only the owner may watch this media")
         }
         const current = Option.filter(state, ({ deleted_at }) => deleted_at === undefined)

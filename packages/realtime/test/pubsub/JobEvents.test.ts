@@ -3,10 +3,12 @@ import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/EventRegistry"
 import { MediaState } from "@armoricore/domain/MediaState"
+import * as UploadToken from "@armoricore/domain/UploadToken"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
+import { UploadTokens } from "@armoricore/worker/PublishPolicy"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Schema } from "effect"
+import { Context, Effect, Redacted, Schema } from "effect"
 import { connect, joined, start, type TestServer } from "../support/TestServer.ts"
 
 const id = "00000000-0000-4000-8000-000000000001"
@@ -74,12 +76,19 @@ describe("media:{media_id}", () => {
 
   it.live("under the policy `owner` only the owner and operators may join", () =>
     Effect.gen(function* () {
-      const server = yield* start({ mediaTopicPolicy: "owner" })
-      const answer = Effect.fnUntraced(function* (user: string, roles: ReadonlyArray<string> = []) {
+      const key = Redacted.make("the key of upload tokens")
+      const server = yield* start({ mediaTopicPolicy: "owner" }).pipe(
+        Effect.provideService(UploadTokens, { key, required: false }),
+      )
+      const answer = Effect.fnUntraced(function* (user: string, roles: ReadonlyArray<string> = [], mediaId = "m1") {
         const client = yield* connect(server, { token: yield* server.token(user, { roles }) })
-        client.send("1", "1", "media:m1", "phx_join", {})
+        client.send("1", "1", `media:${mediaId}`, "phx_join", {})
         return (yield* client.next)[4]["status"]
       })
+      // regression: the client of an upload could not join before a worker had handled the upload
+      const uploaded = UploadToken.newMediaId(key, "owner")
+      assert.strictEqual(yield* answer("owner", [], uploaded), "ok")
+      assert.strictEqual(yield* answer("other", [], uploaded), "error")
       assert.strictEqual(yield* answer("owner"), "error")
       yield* keep(server, state("processing"))
       assert.strictEqual(yield* answer("owner"), "ok")
