@@ -34,6 +34,8 @@ describe.skipIf(ffmpeg.missing || nats.missing)("services on separate machines, 
           ...common,
           ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
           JWT_SECRET: "a secret of realtime alone",
+          // The owner joins below before the upload is announced.
+          MEDIA_TOPIC_POLICY: "owner",
         }
         const realtime = yield* start(front, "--services", "realtime")
         const back = {
