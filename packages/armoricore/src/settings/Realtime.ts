@@ -131,6 +131,13 @@ export const realtime = {
     1000,
     "1000",
   ),
+  NATS_HISTORY_MAX_BYTES: withDefault(
+    size(1e6)({
+      description: "maximum size of the history on NATS, of all rooms together; the oldest entries are deleted first",
+    }),
+    1024 ** 3,
+    "1 GiB",
+  ),
   MEDIA_TOPIC_POLICY: withDefault(
     choice(
       "public",

@@ -170,13 +170,6 @@ export const settingGroups = {
       4 * 1024 ** 3,
       "4 GiB",
     ),
-    NATS_HISTORY_MAX_BYTES: withDefault(
-      size(1e6)({
-        description: "maximum size of the history stream, of all rooms together; the oldest entries are deleted first",
-      }),
-      1024 ** 3,
-      "1 GiB",
-    ),
     ...retries,
   },
   State: {
