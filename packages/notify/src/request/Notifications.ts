@@ -12,36 +12,26 @@
  * - A delivery that failed temporarily is replayed and sent: `failed` becomes `sent`, never the reverse.
  */
 import { type ConfigurationError, type Conflict, TransientError } from "@armoricore/domain/Errors"
-import type { DeliverySummary } from "@armoricore/domain/events/notification"
-import {
-  type DeliveryEntry,
-  type FirstCall,
-  type NotificationState,
-  statusRank,
-} from "@armoricore/domain/NotificationState"
+import type { DeliveryEntry, FirstCall, NotificationState } from "@armoricore/domain/NotificationState"
 import * as Collection from "@armoricore/state/Collection"
 import type { KeyValue } from "@armoricore/state/KeyValue"
 import { aliasKeyOf, notificationAliases, notificationStates } from "@armoricore/state/NotificationStates"
-import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
+import type { ResultMessage } from "@armoricore/worker/ResultMessage"
 import { Clock, Context, Deferred, Duration, Effect, Exit, Layer, Option, Result, Schedule } from "effect"
 import * as DocumentCache from "./DocumentCache.ts"
 import * as InvalidTokens from "./InvalidTokens.ts"
+import {
+  type DeliveryUpdate,
+  finalEvent,
+  merge,
+  mergeUpdates,
+  repeatedFinalEvent,
+  type UpdateGroup,
+} from "./NotificationChanges.ts"
+
+export type { DeliveryUpdate } from "./NotificationChanges.ts"
 
 type StateError = TransientError | ConfigurationError
-
-/** The new summary of the delivery at `index`. */
-export interface DeliveryUpdate {
-  readonly index: number
-  readonly summary: DeliverySummary
-  /** The target is permanently invalid. */
-  readonly targetInvalid?: boolean | undefined
-  /** Epoch milliseconds. */
-  readonly invalidSince?: number | undefined
-  /**
-   * Set for a later report of the provider. A report returns the final event only if it makes the notification final.
-   */
-  readonly report?: true
-}
 
 /** The new notification, whose only open delivery at `index` is sent now. */
 export interface CallClaim {
@@ -113,8 +103,7 @@ export class Notifications extends Context.Service<
   )
 }
 
-interface PendingUpdate {
-  readonly updates: ReadonlyArray<DeliveryUpdate>
+interface PendingUpdate extends UpdateGroup {
   readonly done: Deferred.Deferred<ReadonlyArray<ResultMessage>, StateError>
 }
 
@@ -338,99 +327,4 @@ const openCount = (state: NotificationState | undefined): number => {
   let open = 0
   for (const { summary } of state?.deliveries ?? []) if (summary === undefined) open++
   return open
-}
-
-/** Returns the same object if nothing changes. */
-const merge = (state: NotificationState, batch: ReadonlyArray<PendingUpdate>, now: string): NotificationState =>
-  mergeUpdates(
-    state,
-    batch.flatMap(({ updates }) => updates),
-    now,
-  )
-
-const mergeUpdates = (
-  state: NotificationState,
-  updates: ReadonlyArray<DeliveryUpdate>,
-  now: string,
-): NotificationState => {
-  const deliveries = [...state.deliveries]
-  let changed = false
-  let reportKey: string | undefined
-  for (const { index, invalidSince, report, summary, targetInvalid } of updates) {
-    const planned = deliveries[index]
-    if (planned === undefined) continue
-    const before = planned.summary
-    if (before !== undefined && statusRank(summary.status) <= statusRank(before.status)) continue
-    // The reason of the earlier status does not explain the new one.
-    const { reason: _reason, ...rest } = before ?? {}
-    const { first_call: _call, invalid_since: _since, target_invalid: _invalid, ...unchanged } = planned
-    deliveries[index] = {
-      ...unchanged,
-      summary: { ...rest, ...summary },
-      ...(targetInvalid === true ? { target_invalid: true } : {}),
-      ...(invalidSince === undefined ? {} : { invalid_since: invalidSince }),
-    }
-    changed = true
-    if (report === true) reportKey = reportKeyOf(planned, summary)
-  }
-  const status = statusOf(state, deliveries)
-  if (!changed && status === state.status) return state
-  return {
-    ...state,
-    deliveries,
-    status,
-    ...(status === "pending" || status === state.status ? {} : { ended_at: now }),
-    ...(status === state.status || reportKey === undefined ? {} : { ended_by_report: reportKey }),
-    updated_at: now,
-  }
-}
-
-const reportKeyOf = ({ delivery_id }: DeliveryEntry, { status }: DeliverySummary): string => `${delivery_id}.${status}`
-
-const sentStatuses: ReadonlySet<string> = new Set(["sent", "delivered", "bounced", "complained"])
-
-const statusOf = (
-  state: NotificationState,
-  deliveries: NotificationState["deliveries"],
-): NotificationState["status"] => {
-  if (!deliveries.every(({ summary }) => summary !== undefined)) return state.status
-  return deliveries.some(({ summary }) => sentStatuses.has(summary?.status ?? "")) ? "sent" : "failed"
-}
-
-/** A late report of a final notification returns no event. A repetition of the update that made it final does. */
-const repeatedFinalEvent = (
-  state: NotificationState,
-  batch: ReadonlyArray<PendingUpdate>,
-): ReadonlyArray<ResultMessage> =>
-  batch.some(({ updates }) => updates.every((update) => update.report !== true || endedNotification(state, update)))
-    ? finalEvent(state)
-    : []
-
-const endedNotification = (state: NotificationState, { index, summary }: DeliveryUpdate): boolean => {
-  const planned = state.deliveries[index]
-  return planned !== undefined && state.ended_by_report === reportKeyOf(planned, summary)
-}
-
-/** `notification.sent` or `notification.failed`. The event is the same each time it is created. */
-const finalEvent = (state: NotificationState): ReadonlyArray<ResultMessage> => {
-  if (state.status === "pending") return []
-  const about = {
-    user_id: state.user_id,
-    notification_id: state.notification_id,
-    notification_type: state.notification_type,
-  }
-  const at = state.ended_at ?? state.updated_at
-  const deliveries = state.deliveries.flatMap(({ summary }) => (summary === undefined ? [] : [summary]))
-  return state.status === "sent"
-    ? [emit("notification.sent", { ...about, sent_at: at, deliveries })]
-    : [emit("notification.failed", { ...about, error: errorOf(state), failed_at: at, deliveries })]
-}
-
-const errorOf = ({ deliveries, error }: NotificationState) => {
-  if (error !== undefined) return error
-  const reasons = new Set(deliveries.map(({ summary }) => summary?.reason ?? summary?.status ?? "failed"))
-  const [reason = "failed"] = reasons
-  return reasons.size === 1
-    ? { code: reason, message: `no delivery was sent: ${reason}` }
-    : { code: "not_sent", message: `no delivery was sent: ${[...reasons].join(", ")}` }
 }
