@@ -57,6 +57,13 @@ describe.skipIf(isFfmpegMissing)("Protection", () => {
           assert.strictEqual(outcome.ready.playback_urls.dash === undefined, scheme === "aes-128")
           const captions = yield* fs.readFileString(path.join(stream, "subtitles/0/captions.vtt"))
           assert.include(captions, "A line")
+          // Captions count from the first frame, which encrypted segments hide.
+          const map = yield* fs.readFileString(path.join(stream, "subtitles/0/00000.vtt"))
+          const master = yield* fs.readFileString(path.join(stream, "master.m3u8"))
+          const declared = /presentation-start",VALUE="([0-9.]+)"/.exec(master)?.[1]
+          assert.strictEqual(declared !== undefined, scheme === "aes-128")
+          const ticks = Number(/MPEGTS:(\d+)/.exec(map)?.[1])
+          if (declared !== undefined) assert.closeTo(ticks, Number(declared) * 90_000, 1)
           // The state has no key in the clear.
           const stored = yield* Effect.flatMap(Collection.make(ContentKeys.mediaKeys), ({ get }) =>
             get(event.payload.media_id),
