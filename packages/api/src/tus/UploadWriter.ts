@@ -110,7 +110,9 @@ export const make = (storage: ObjectStorage["Service"], { expiresIn }: WriterOpt
     /** As in the document or, with a checksum, as it will be once the checksum was compared. */
     let upload = held.upload
     let obsolete: ResumableUpload["pieces"] = []
-    let chunks: Array<Uint8Array> = []
+    /** Filled again for each part: new memory for each would cost more time than the copies. */
+    let buffer = Buffer.alloc(0)
+    const capacity = upload.upload_id === undefined ? upload.size : upload.part_size
     let waiting = 0
     let isDropped = false
 
@@ -124,36 +126,43 @@ export const make = (storage: ObjectStorage["Service"], { expiresIn }: WriterOpt
       obsolete = []
     })
 
-    const take = (count: number): Buffer => {
-      const all = Buffer.concat(chunks)
-      chunks = [all.subarray(count)]
-      waiting = all.byteLength - count
-      return all.subarray(0, count)
-    }
-
     const stored = () => upload.pieces.reduce((sum, { size }) => sum + size, 0)
 
-    const storeParts = Effect.fnUntraced(function* (uploadId: string) {
-      while (stored() + waiting >= upload.part_size) {
-        const before = yield* readPieces(upload)
-        // After failures of the storage the pieces alone may be longer than a part.
-        const count = Math.max(0, upload.part_size - before.byteLength)
-        const all = Buffer.concat(chunks)
-        const body = Buffer.concat([before, all.subarray(0, count)])
-        const number = upload.etags.length + 1
-        const { etag } = yield* Effect.catchTag(storage.putPart(ref, uploadId, { number, body }), "NotFound", () =>
-          Effect.fail(notFound),
-        )
-        take(count)
-        obsolete = [...obsolete, ...upload.pieces]
-        yield* advance({ etags: [...upload.etags, etag], pieces: [], offset: upload.offset + count })
+    /** Copies what fits, and returns the rest. */
+    const fill = (chunk: Uint8Array): Uint8Array => {
+      if (buffer.byteLength === 0) buffer = Buffer.allocUnsafeSlow(Math.min(capacity, upload.size - upload.offset))
+      const count = Math.min(chunk.byteLength, Math.max(0, capacity - stored() - waiting))
+      buffer.set(chunk.subarray(0, count), waiting)
+      waiting += count
+      return chunk.subarray(count)
+    }
+
+    /** The buffer and the pieces before it are a part; after failures of the storage the pieces alone may be longer. */
+    const storePart = Effect.fnUntraced(function* (uploadId: string) {
+      const own = buffer.subarray(0, waiting)
+      const body = upload.pieces.length === 0 ? own : Buffer.concat([yield* readPieces(upload), own])
+      const number = upload.etags.length + 1
+      const { etag } = yield* Effect.catchTag(storage.putPart(ref, uploadId, { number, body }), "NotFound", () =>
+        Effect.fail(notFound),
+      )
+      const offset = upload.offset + waiting
+      waiting = 0
+      obsolete = [...obsolete, ...upload.pieces]
+      yield* advance({ etags: [...upload.etags, etag], pieces: [], offset })
+    })
+
+    const store = Effect.fnUntraced(function* (uploadId: string, chunk: Uint8Array) {
+      for (let rest = chunk; ; rest = fill(rest)) {
+        if (stored() + waiting >= capacity) yield* storePart(uploadId)
+        if (rest.byteLength === 0) return
       }
     })
 
     const storeRest = Effect.gen(function* () {
       if (waiting === 0 || isDropped) return
       const isMerged = upload.pieces.length >= maxPieces
-      const rest = take(waiting)
+      const rest = buffer.subarray(0, waiting)
+      waiting = 0
       const body = isMerged ? Buffer.concat([yield* readPieces(upload), rest]) : rest
       const key = `${piecePrefix(upload.media_id)}${crypto.randomUUID()}`
       yield* storage.put<never, never>({ bucket: ref.bucket, key }, body, { contentType: "application/octet-stream" })
@@ -174,9 +183,11 @@ export const make = (storage: ObjectStorage["Service"], { expiresIn }: WriterOpt
             return Effect.fail(tooLong(upload.size))
           }
           hash?.update(chunk)
-          chunks.push(chunk)
-          waiting += chunk.byteLength
-          return upload.upload_id === undefined ? Effect.void : storeParts(upload.upload_id)
+          const rest = fill(chunk)
+          const { upload_id } = upload
+          return upload_id === undefined || (rest.byteLength === 0 && stored() + waiting < capacity)
+            ? Effect.void
+            : store(upload_id, rest)
         }),
     )
 
@@ -195,7 +206,7 @@ export const make = (storage: ObjectStorage["Service"], { expiresIn }: WriterOpt
     if (checksum !== undefined && hash !== undefined && !timingSafeEqual(hash.digest(), checksum.digest))
       return yield* mismatch
     if (upload.offset + waiting === upload.size) {
-      const rest = Buffer.concat([yield* readPieces(upload), ...chunks])
+      const rest = Buffer.concat([yield* readPieces(upload), buffer.subarray(0, waiting)])
       const done = yield* storingRest(finish(held, upload, rest))
       yield* removePieces({ ...upload, pieces: obsolete })
       return done
