@@ -135,7 +135,8 @@ export const make = Effect.gen(function* () {
                 },
               })
               .pipe(
-                Effect.andThen(readState.track(topic, userId)),
+                // The message with the mention is the first unread one.
+                Effect.andThen(readState.track(topic, userId, Math.max(0, message.seq - 1))),
                 Effect.catch((error) =>
                   Effect.logWarning(`cannot notify ${userId} of a mention on ${topic}: ${error.message}`),
                 ),

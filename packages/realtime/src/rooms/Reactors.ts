@@ -8,6 +8,10 @@ export type Reactors = Readonly<Record<string, string>>
 
 const hashLength = 8
 
+/** `constructor` and `__proto__` are emojis like any other text: only own properties count. */
+const hashesOf = (reactors: Reactors, emoji: string): string =>
+  Object.hasOwn(reactors, emoji) ? (reactors[emoji] ?? "") : ""
+
 export const maxEmojis = 20
 /** Reactions of a message together. Their entry stays below the size limit of the history. */
 export const maxReactions = 20_000
@@ -29,12 +33,12 @@ export const counts = (reactors: Reactors = {}): Readonly<Record<string, number>
 export const own = (reactors: Reactors | undefined, userId: string): ReadonlyArray<string> => {
   if (reactors === undefined) return []
   const hash = hashOf(userId)
-  return Object.keys(reactors).filter((emoji) => indexOf(reactors[emoji] ?? "", hash) !== -1)
+  return Object.keys(reactors).filter((emoji) => indexOf(hashesOf(reactors, emoji), hash) !== -1)
 }
 
 /** `full`: the message has its most emojis or reactions. The same value if nothing changes. */
 export const add = (reactors: Reactors, emoji: string, userId: string): Reactors | "full" => {
-  const hashes = reactors[emoji] ?? ""
+  const hashes = hashesOf(reactors, emoji)
   const hash = hashOf(userId)
   if (indexOf(hashes, hash) !== -1) return reactors
   const total = Object.values(reactors).reduce((sum, { length }) => sum + length / hashLength, 0)
@@ -45,9 +49,11 @@ export const add = (reactors: Reactors, emoji: string, userId: string): Reactors
 
 /** The same value if nothing changes. */
 export const remove = (reactors: Reactors, emoji: string, userId: string): Reactors => {
-  const { [emoji]: hashes = "", ...others } = reactors
+  const hashes = hashesOf(reactors, emoji)
   const index = indexOf(hashes, hashOf(userId))
   if (index === -1) return reactors
   const rest = hashes.slice(0, index) + hashes.slice(index + hashLength)
-  return rest === "" ? others : { ...reactors, [emoji]: rest }
+  if (rest !== "") return { ...reactors, [emoji]: rest }
+  const { [emoji]: _, ...others } = reactors
+  return others
 }

@@ -53,8 +53,8 @@ export class ReadState extends Context.Service<
     readonly markRead: (topic: string, userId: string, seq: number) => Effect.Effect<number, PortError>
     /** The user wrote this message. It counts as read if the room is on the user's list. */
     readonly noteSent: (topic: string, userId: string, seq: number) => void
-    /** Adds the room to the user's list, as far as it is not there, with everything before now as read. */
-    readonly track: (topic: string, userId: string) => Effect.Effect<void, PortError>
+    /** Adds the room to the user's list, as far as it is not there, as read up to `seq`; by default with all its messages. */
+    readonly track: (topic: string, userId: string, seq?: number) => Effect.Effect<void, PortError>
     /** As `track`, for all users of a room. Reads one document when nothing has to be added. */
     readonly trackAll: (topic: string, userIds: ReadonlyArray<string>) => Effect.Effect<void, PortError>
     /** Removes the room from the user's list. */
@@ -139,15 +139,15 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         rooms.modifyOrRetry(topic, (current) => {
           const before: RoomReads = Option.match(current, { onNone: () => emptyRoom, onSome: ({ value }) => value })
           if (before.full) return Effect.succeed([undefined, Option.none()])
-          const merged: Record<string, number> = { ...before.users }
+          const merged = new Map(Object.entries(before.users))
           let isChanged = false
           for (const [userId, seq] of positions) {
-            if (seq <= (merged[userId] ?? -1)) continue
-            merged[userId] = seq
+            if (seq <= (merged.get(userId) ?? -1)) continue
+            merged.set(userId, seq)
             isChanged = true
           }
-          const full = Object.keys(merged).length > maxListed
-          const after = { users: full ? {} : merged, full }
+          const full = merged.size > maxListed
+          const after = { users: full ? {} : Object.fromEntries(merged), full }
           return Effect.succeed([undefined, isChanged ? Option.some(after) : Option.none()])
         })
 
@@ -155,7 +155,8 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         pendingRooms.forget(topic, userId)
         return rooms.modifyOrRetry(topic, (current) => {
           const before = Option.getOrUndefined(current)?.value
-          if (before?.users[userId] === undefined) return Effect.succeed([undefined, Option.none()])
+          if (before === undefined || !Object.hasOwn(before.users, userId))
+            return Effect.succeed([undefined, Option.none()])
           const { [userId]: _, ...others } = before.users
           return Effect.succeed([undefined, Option.some({ ...before, users: others })])
         })
@@ -205,9 +206,10 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
       const ofRoom = Effect.fn("ReadState.ofRoom")(function* (topic: string) {
         const stored = Option.match(yield* rooms.get(topic), { onNone: () => emptyRoom, onSome: ({ value }) => value })
         if (stored.full) return undefined
-        const merged: Record<string, number> = { ...stored.users }
-        for (const [userId, seq] of pendingRooms.of(topic)) merged[userId] = Math.max(seq, merged[userId] ?? 0)
-        return merged
+        // A Map: `__proto__` and `constructor` are valid user ids.
+        const merged = new Map(Object.entries(stored.users))
+        for (const [userId, seq] of pendingRooms.of(topic)) merged.set(userId, Math.max(seq, merged.get(userId) ?? 0))
+        return Object.fromEntries(merged)
       })
 
       /** The positions of the user by topic, with those that are not written yet. */
@@ -257,9 +259,9 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
           positions === undefined ? Effect.void : notifyUnread(topic, positions),
         ).pipe(Effect.catch(logFailure(topic)))
 
-      const track = Effect.fn("ReadState.track")(function* (topic: string, userId: string) {
+      const track = Effect.fn("ReadState.track")(function* (topic: string, userId: string, upTo?: number) {
         if ((yield* positionsOf(userId))[topic] !== undefined) return
-        const seq = yield* roomLog.lastSeq(topic)
+        const seq = upTo ?? (yield* roomLog.lastSeq(topic))
         // At once: another node that tracks the room in the next second must find it.
         const isNew = yield* mergeUser(userId, new Map([[topic, seq]]), true)
         untracked.delete(userId, topic)
@@ -307,7 +309,7 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         track,
         trackAll: Effect.fn("ReadState.trackAll")(function* (topic, userIds) {
           const listed = (yield* ofRoom(topic)) ?? {}
-          const missing = userIds.filter((userId) => listed[userId] === undefined)
+          const missing = userIds.filter((userId) => !Object.hasOwn(listed, userId))
           yield* Effect.forEach(missing, (userId) => track(topic, userId), { discard: true })
         }),
         untrack: Effect.fn("ReadState.untrack")(function* (topic, userId) {

@@ -2,6 +2,7 @@
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/EventRegistry"
+import { ReadState } from "@armoricore/realtime/rooms/ReadState"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
@@ -121,6 +122,32 @@ describe("reactions", () => {
     }),
   )
 
+  it.live("emojis and user ids may be names of JavaScript, such as constructor and __proto__", () =>
+    Effect.gen(function* () {
+      // regression: a reaction with such an emoji crashed the channel, and so did the read state of such a user.
+      const names = ["constructor", "__proto__", "toString"]
+      const server = yield* start()
+      const ann = yield* joined(server, "ann")
+      const { id, seq } = yield* ann.say("react!")
+      for (const name of names) {
+        const user = yield* joined(server, name)
+        yield* user.ask("react", { id, emoji: name })
+        yield* ann.ask("react", { id, emoji: name })
+        yield* user.ask("mark_read", { seq })
+      }
+      assert.deepStrictEqual(yield* ann.ask("read_state", {}), {
+        users: Object.fromEntries(names.map((name) => [name, seq])),
+        listed: true,
+      })
+      yield* ann.ask("unreact", { id, emoji: "__proto__" })
+      assert.deepStrictEqual(yield* ann.ask("unreact", { id, emoji: "valueOf" }), {
+        id,
+        counts: Object.fromEntries(names.map((name) => [name, name === "__proto__" ? 1 : 2])),
+        own: ["constructor", "toString"],
+      })
+    }),
+  )
+
   it.live("announces many reactions at most four times a second, and limits the emojis of a message", () =>
     Effect.gen(function* () {
       const server = yield* start()
@@ -193,6 +220,9 @@ describe("what a message carries", () => {
       const [, , , event, mention] = yield* user.next
       assert.strictEqual(event, "mentioned")
       assert.deepInclude(mention, { room_id: "r1", message_id: message.id, message_seq: message.seq, user_id: "ann" })
+      // regression: the message with the mention counted as read.
+      const [room] = yield* Context.get(server.services, ReadState).ofUser("bob", 1)
+      assert.deepInclude(room ?? {}, { topic: "chat:room:r1", unread: 1 })
       // A user who was offline gets the mention with the history of the topic.
       user.send("2", "2", "user:bob", "phx_join", {})
       const [, , , , { response }] = yield* user.next
