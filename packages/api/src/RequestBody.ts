@@ -44,16 +44,23 @@ export const json = <A, I>(
 ): Effect.Effect<A, ProblemError | InvalidEvent> =>
   Effect.flatMap(bytes(request, limit), (body) => decode(schema, body))
 
-/** Decodes a JSON body that was read. The problem names the wrong field. */
+/** Decodes a JSON body that was read; PHP's empty `[]` is read as `{}` too. The problem names the wrong field. */
 export const decode = <A, I>(
   schema: Schema.Codec<A, I>,
   body: Uint8Array,
 ): Effect.Effect<A, ProblemError | InvalidEvent> =>
   Effect.flatMap(parseJson(body), (value) =>
-    Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (error) => {
-      const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
-      return problem(422, "invalid", message, path)
-    }),
+    Schema.decodeUnknownEffect(schema)(value).pipe(
+      Effect.catch((error) =>
+        Array.isArray(value) && value.length === 0
+          ? Effect.mapError(Schema.decodeUnknownEffect(schema)({}), () => error)
+          : Effect.fail(error),
+      ),
+      Effect.mapError((error) => {
+        const { message, path } = describeSchemaError(error, { input: value, whole: "the body" })
+        return problem(422, "invalid", message, path)
+      }),
+    ),
   )
 
 const unsupportedEncoding = (encoding: string) =>

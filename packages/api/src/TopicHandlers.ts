@@ -6,7 +6,7 @@ import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
 import type { SigningKeys } from "@armoricore/domain/Signature"
 import { RealtimeAdmin } from "@armoricore/realtime/admin/RealtimeAdmin"
-import type { ChannelError } from "@armoricore/realtime/channel/ChannelError"
+import { type ChannelError, reasons } from "@armoricore/realtime/channel/ChannelError"
 import { TopicAccess } from "@armoricore/realtime/topics/TopicAccess"
 import { Effect, Schema } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -99,6 +99,15 @@ export const layer = ({ signingKeys }: TopicsOptions) =>
         const decoded = yield* RequestBody.decode(TopicEvents, body)
         const found = yield* findTopic(topic)
         const publishOne = Effect.fnUntraced(function* (item: typeof TopicEvent.Type, place: string) {
+          if (found.memberEvents.includes(item.event)) {
+            const others = found.events.length === 0 ? "" : `; a backend may send ${found.events.join(", ")}`
+            return yield* problem(
+              422,
+              "invalid",
+              `the event ${item.event} is for clients that joined the topic${others}`,
+              `${place}event`,
+            )
+          }
           if (!found.events.includes(item.event)) {
             yield* found.broadcast(item.event, item.payload)
             return { id: item.client_id ?? crypto.randomUUID() }
@@ -153,7 +162,7 @@ const isBatch = (body: typeof TopicEvents.Type): body is ReadonlyArray<typeof To
 /** The problem that corresponds to an error reply of the channel. */
 const channelProblem = (error: ChannelError, place: string): ProblemError => {
   const { message, path, retry_after_ms: retryAfter } = error.details ?? {}
-  const detail = typeof message === "string" ? message : error.reason
+  const detail = typeof message === "string" ? message : reasons[error.reason]
   switch (error.reason) {
     case "rate_limit":
       return new ProblemError({
@@ -164,6 +173,8 @@ const channelProblem = (error: ChannelError, place: string): ProblemError => {
       })
     case "unauthorized":
       return problem(403, error.reason, detail)
+    case "not_found":
+      return problem(404, error.reason, detail, `${place}payload.id`)
     case "too_large":
       return problem(413, error.reason, detail)
     case "unavailable":

@@ -1,4 +1,5 @@
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import { directTopic } from "@armoricore/domain/DirectTopic"
 import * as Signature from "@armoricore/domain/Signature"
 import { ReadState } from "@armoricore/realtime/rooms/ReadState"
 import { RoomLog } from "@armoricore/realtime/rooms/RoomLog"
@@ -77,6 +78,38 @@ describe("GET /v1/topics/{topic}/messages", () => {
     }).pipe(Effect.provide(apiServer())),
   )
 
+  it.live("reads topics with the longest ids, and counts the rooms of users with them", () =>
+    Effect.gen(function* () {
+      // regression: the router did not match a part of a path with more than 100 characters.
+      const emoji = "😀".repeat(128)
+      const [first, second] = ["%".repeat(128), emoji]
+      const direct = directTopic(first, second)
+      for (const topic of [`chat:room:${"r".repeat(128)}`, direct])
+        assert.deepStrictEqual((yield* get(`${encodeURIComponent(topic)}/messages`, "publisher")).body, {
+          messages: [],
+          more: false,
+          recovered: true,
+        })
+      // regression: the history and the read state refused topics of this length.
+      const sent = yield* post(
+        encodeURIComponent(direct),
+        { event: "new_message", payload: { content: "hi" }, as: first },
+        "publisher",
+      )
+      assert.strictEqual(sent.status, 202, JSON.stringify(sent.body))
+      for (const [user, unread] of [
+        [first, 0],
+        [second, 1],
+      ] as const) {
+        const path = `/v1/users/${encodeURIComponent(user)}/rooms`
+        const { body } = yield* sendRequest("GET", path, { token: yield* signToken(user) })
+        const { rooms } = yield* Schema.decodeUnknownEffect(UserRooms)(body)
+        assert.deepStrictEqual(rooms, [{ topic: direct, room_id: direct, unread }])
+      }
+      assert.hasAllKeys(yield* (yield* ReadState).ofRoom(direct), [first, second])
+    }).pipe(Effect.provide(apiServer())),
+  )
+
   it.live("refuses unknown topics, topics without a history, and wrong pages", () =>
     Effect.gen(function* () {
       const cases: ReadonlyArray<readonly [path: string, status: number, code: string, field: string]> = [
@@ -138,6 +171,9 @@ describe("the other routes of topics and users", () => {
       assert.deepInclude(invalid.body, { status: 422, path: "user_id" })
       const disconnected = yield* sendRequest("POST", "/v1/users/u1/disconnect", { token, body: "{}" })
       assert.deepStrictEqual([disconnected.status, disconnected.body], [200, { kicked: 0, unresponsive: [] }])
+      // The empty object of PHP.
+      const empty = yield* sendRequest("POST", "/v1/users/u1/disconnect", { token, body: "[]" })
+      assert.deepStrictEqual(empty, disconnected)
       const user = yield* sendRequest("POST", "/v1/users/u1/disconnect", { token: yield* signToken("u1"), body: "{}" })
       assert.strictEqual(user.status, 403)
     }).pipe(Effect.provide(apiServer())),
@@ -204,12 +240,17 @@ describe("POST /v1/topics/{topic}/events", () => {
         ["chat:room:lobby", { event: "new_message", payload: { content: "x" }, as: "two words" }, 422, "as"],
         ["chat:room:lobby", [{ event: "new_message", payload: { content: "x" }, as: "" }], 422, "0.as"],
         ["chat:room:lobby", [], 422, undefined],
+        ["chat:room:lobby", { event: "mark_read", payload: { seq: 1 }, as: "ida" }, 422, "event"],
+        ["chat:room:lobby", { event: "delete_message", payload: { id: "m0" }, as: "ida" }, 404, "payload.id"],
       ]
       for (const [topic, body, status, path] of cases) {
         const response = yield* post(topic, body, "publisher")
         assert.strictEqual(response.status, status, JSON.stringify([body, response.body]))
         if (path !== undefined) assert.propertyVal(response.body, "path", path)
       }
+      assert.strictEqual((yield* post("chat:room:lobby", { event: "a", payload: [] }, "publisher")).status, 202)
+      const text = yield* post("chat:room:lobby", "text", "publisher")
+      assert.propertyVal(text.body, "detail", 'the body must be an object or an array, not "text"')
       assert.strictEqual((yield* post("chat:room:lobby", { event: "a", payload: {} })).status, 403)
     }).pipe(Effect.provide(apiServer())),
   )

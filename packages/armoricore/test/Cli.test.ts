@@ -120,6 +120,8 @@ describe("the command line", () => {
         ({ json }) => JSON.stringify(json).includes('"status":"failed"'),
       )
       assert.include(JSON.stringify(answer.json), "source_missing")
+      // regression: the router answered 404 for ids with more than 100 characters.
+      assert.strictEqual((yield* request(`${url}/v1/users/${"u".repeat(128)}/rooms`)).status, 401)
 
       yield* owner.signal("SIGTERM")
       const { code, stderr, stdout } = yield* owner.exited

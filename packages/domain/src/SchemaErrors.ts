@@ -27,6 +27,9 @@ const formatPath = (path: Path): string => path.map((part) => String(keyOf(part)
 export const missingField = "missing"
 const missing = missingField
 
+/** The empty array that PHP sends for an empty object is one form of it. Its rule for items would hide the object's. */
+const excess = "Expected no excess property"
+
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1({
   leafHook: (issue) => (issue._tag === "MissingKey" ? missing : SchemaIssue.defaultLeafHook(issue)),
 })
@@ -41,7 +44,9 @@ export const describeSchemaError = (
 ): SchemaErrorDescription => {
   const pathText = (path: Path): string => [parent, formatPath(path)].filter((part) => part !== "").join(".")
   const nameOf = (path: Path): string => (path.length === 0 ? whole : pathText(path))
-  const issues = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
+  const all = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
+  const others = all.filter(({ message }) => message !== excess)
+  const issues = others.length === 0 ? all : others
   const depth = Math.max(0, ...issues.map(({ path }) => path.length))
   const deepest = issues.filter(({ path }) => path.length === depth)
   const reported = deepest.find(({ message }) => message !== missing) ?? deepest[0]
@@ -88,8 +93,11 @@ const articles: Readonly<Record<string, string>> = {
 const withArticle = (rule: string): string =>
   rule
     .split(" | ")
-    .map((alternative) => articles[alternative] ?? alternative)
+    .map((alternative) => articles[alternative] ?? (schemaName.test(alternative) ? "an object" : alternative))
     .join(" or ")
+
+/** The identifiers of schemas name our structures, which people who send values do not know. */
+const schemaName = /^(?:[A-Z][a-z0-9]+){2,}$/
 
 const maxQuotedLength = 80
 

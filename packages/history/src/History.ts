@@ -151,14 +151,17 @@ export const dedupWindow = Duration.minutes(5)
 
 export const maxBodyBytes = 262_144
 
-/** A room is a topic: at most 300 characters without white space. An id has no spaces and at most 200 characters. */
+/**
+ * A room is a topic: at most 800 characters without white space, since `dm:{a}:{b}` has two user ids of 128 characters, whose
+ * `%` and `:` are three each. An id has no spaces and at most 200 characters.
+ */
 export const check = (room: string, id = "-", body?: Uint8Array): Effect.Effect<void, PermanentError> => {
-  const message = /^[^\s\p{Cc}\p{Cs}]{1,300}$/u.test(room)
+  const message = /^[^\s\p{Cc}\p{Cs}]{1,800}$/u.test(room)
     ? /^[\x21-\x7e]{1,200}$/.test(id)
       ? body !== undefined && body.byteLength > maxBodyBytes
         ? `a history item has at most ${maxBodyBytes} bytes, this one has ${body.byteLength}`
         : undefined
       : "the id of a history item has 1 to 200 ASCII characters and no spaces"
-    : "the name of a room has 1 to 300 characters and no spaces"
+    : "the name of a room has 1 to 800 characters and no spaces"
   return message === undefined ? Effect.void : Effect.fail(new PermanentError({ code: "invalid_item", message }))
 }

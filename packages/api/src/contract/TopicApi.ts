@@ -1,5 +1,6 @@
 /** Topics for backends and operators: their messages and members, without a socket. */
 import { UserId } from "@armoricore/domain/Ids"
+import { PhpObject } from "@armoricore/domain/JsonCodecs"
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { problems } from "../Problem.ts"
@@ -43,7 +44,7 @@ export const TopicEvent = Schema.Struct({
     Schema.isMaxLength(64),
     Schema.makeFilter((name: string) => !reservedEvent.test(name) || "must not begin with phx_ or presence_"),
   ).annotate({ description: "An event of the channel, such as `new_message`, or any other name for a live event." }),
-  payload: Schema.Record(Schema.String, Schema.Unknown),
+  payload: PhpObject(Schema.Record(Schema.String, Schema.Unknown)),
   as: Schema.optionalKey(
     UserId.annotate({ description: "The user who sends a message that is stored. Default: the token's user." }),
   ),

@@ -18,6 +18,7 @@ import * as ApiRoutes from "../../src/ApiRoutes.ts"
 import type { EventsOptions } from "../../src/EventHandlers.ts"
 import * as NotFoundRoute from "../../src/NotFoundRoute.ts"
 import type * as TusHandlers from "../../src/tus/TusHandlers.ts"
+import { routerConfig } from "../../src/RouterConfig.ts"
 import * as UploadHandlers from "../../src/UploadHandlers.ts"
 
 export const tokenKey = Redacted.make("the key of upload tokens of this test")
@@ -59,7 +60,7 @@ export const apiRoutes = (options: Partial<EventsOptions>, resumable: TusHandler
       }),
       NotFoundRoute.layer,
     ),
-    { disableLogger: true, disableListenLog: true },
+    { disableLogger: true, disableListenLog: true, routerConfig },
   )
 
 const historyAway = new TransientError({ dependency: "history", code: "unavailable", message: "away" })

@@ -4,6 +4,7 @@
  * It dispatches upgrades by path. Only the request handler of Effect's HTTP server is used, because that server would
  * also respond to each upgrade with a 404, on a socket that an endpoint has already taken over.
  */
+import { routerConfig } from "@armoricore/api/RouterConfig"
 import { ConfigurationError } from "@armoricore/domain/Errors"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -44,7 +45,7 @@ const uploadPath = /^\/(?:objects|v1\/uploads\/tus)(?:\/|$)/
 export const make = Effect.fnUntraced(function* <A, E, R>(routes: Layer.Layer<A, E, R>) {
   const settings = yield* Settings
   const publicUrl = yield* PublicUrl
-  const app = yield* HttpRouter.toHttpEffect(routes)
+  const app = yield* Effect.provideService(HttpRouter.toHttpEffect(routes), HttpRouter.RouterConfig, routerConfig)
   // A separate scope: the server's scope would close running requests first, because they were added last.
   const requests = yield* Scope.make()
   const handler = yield* NodeHttpServer.makeHandler(app, { scope: requests })

@@ -28,6 +28,8 @@ const Content = Schema.Record(Schema.String, Schema.Json)
 /** `self`: the sender receives its own broadcasts too. `ack`: each broadcast gets a reply. Both are false by default. */
 const options = { self: optionalNullable(Schema.Boolean), ack: optionalNullable(Schema.Boolean) }
 
+const isContent = Schema.is(Schema.Struct({ event: EventName, payload: Content }))
+
 export const channel = Channel.make({
   topic: "room:{name}",
   params: { name: RoomId },
@@ -58,7 +60,9 @@ export const channel = Channel.make({
     ...PresenceEvents.events,
   },
   liveEvent: (event, payload) =>
-    event === "broadcast" ? { event, payload } : { event: "broadcast", payload: { event, payload } },
+    event === "broadcast" && isContent(payload)
+      ? { event, payload }
+      : { event: "broadcast", payload: { event, payload } },
 })
 
 export const layer = channel.toLayer(

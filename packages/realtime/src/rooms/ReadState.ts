@@ -9,7 +9,9 @@
  * size. Each node counts for those users who are connected to it.
  */
 import type { PortError } from "@armoricore/domain/Errors"
+import { encodeTopic } from "@armoricore/domain/EncodedId"
 import * as Collection from "@armoricore/state/Collection"
+import { maxKeyBytes } from "@armoricore/state/Key"
 import type { Bucket } from "@armoricore/state/KeyValue"
 import { Clock, Context, Duration, Effect, Latch, Layer, Option, Schema } from "effect"
 import * as Topic from "../channel/Topic.ts"
@@ -136,7 +138,7 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
         )
 
       const mergeRoom = (topic: string, positions: ReadonlyMap<string, number>) =>
-        rooms.modifyOrRetry(topic, (current) => {
+        rooms.modifyOrRetry(roomKey(topic), (current) => {
           const before: RoomReads = Option.match(current, { onNone: () => emptyRoom, onSome: ({ value }) => value })
           if (before.full) return Effect.succeed([undefined, Option.none()])
           const merged = new Map(Object.entries(before.users))
@@ -153,7 +155,7 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
 
       const forgetInRoom = (topic: string, userId: string) => {
         pendingRooms.forget(topic, userId)
-        return rooms.modifyOrRetry(topic, (current) => {
+        return rooms.modifyOrRetry(roomKey(topic), (current) => {
           const before = Option.getOrUndefined(current)?.value
           if (before === undefined || !Object.hasOwn(before.users, userId))
             return Effect.succeed([undefined, Option.none()])
@@ -204,7 +206,10 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
       )
 
       const ofRoom = Effect.fn("ReadState.ofRoom")(function* (topic: string) {
-        const stored = Option.match(yield* rooms.get(topic), { onNone: () => emptyRoom, onSome: ({ value }) => value })
+        const stored = Option.match(yield* rooms.get(roomKey(topic)), {
+          onNone: () => emptyRoom,
+          onSome: ({ value }) => value,
+        })
         if (stored.full) return undefined
         // A Map: `__proto__` and `constructor` are valid user ids.
         const merged = new Map(Object.entries(stored.users))
@@ -345,5 +350,8 @@ export const layer = ({ maxListed = 100 }: ReadStateOptions = {}) =>
       }
     }),
   )
+
+/** The longest topics of direct messages are too long for a key. */
+const roomKey = (topic: string): string => (Buffer.byteLength(topic) <= maxKeyBytes ? topic : encodeTopic(topic))
 
 const emptyRoom: RoomReads = { users: {}, full: false }

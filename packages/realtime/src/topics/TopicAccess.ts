@@ -35,6 +35,8 @@ export interface TopicHandle {
   readonly presence: Effect.Effect<PresenceList> | undefined
   /** The events that `send` takes. */
   readonly events: ReadonlyArray<string>
+  /** The other events of clients. They need a socket, so they are not events for a backend. */
+  readonly memberEvents: ReadonlyArray<string>
   /**
    * Does what the channel does when a member sends this event, and returns the reply. Fails with `unavailable` if the message
    * was sent to the members but could not be stored.
@@ -103,6 +105,11 @@ export const layer: Layer.Layer<TopicAccess, never, ChannelRegistry | Presence |
               })
             : undefined,
           events: [...channel.events].flatMap(([event, { allowBackends }]) => (allowBackends ? [event] : [])),
+          // Where live events have names of their own, a backend may use these names too.
+          memberEvents:
+            channel.liveEvent === undefined
+              ? [...channel.events].flatMap(([event, { allowBackends }]) => (allowBackends ? [] : [event]))
+              : [],
           send: Effect.fn("TopicAccess.send")(function* (userId, event, payload) {
             const handler = channel.events.get(event)
             if (handler?.allowBackends !== true) return yield* unknownEvent(event)
