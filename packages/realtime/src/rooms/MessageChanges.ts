@@ -80,29 +80,44 @@ export const layer: Layer.Layer<MessageChanges, never, RoomLog> = Layer.effect(
     const announce = (topic: string, event: string, payload: object, id: string = crypto.randomUUID()) =>
       roomLog.append(ChangeLog.roomOf(topic), { event, id, payload })
 
-    /** Announces the state of the message until the last notice equals it. */
+    /** Announces a state of the message. Returns a later one, if there is one. */
     const announceState = Effect.fnUntraced(function* (
       topic: string,
-      id: string,
+      entry: LogEntry,
       toNotice: (entry: LogEntry) => { readonly event: string; readonly payload: object },
-      known?: LogEntry,
     ) {
-      let entry = known ?? (yield* roomLog.get(topic, id))
-      for (let notices = 0; notices < maxNotices && entry !== undefined; notices++) {
-        const notice = toNotice(entry)
-        yield* announce(topic, notice.event, notice.payload)
-        const current = yield* roomLog.get(topic, id)
-        if (current === undefined || isEqual(toNotice(current).payload, notice.payload)) return
-        entry = current
-      }
+      const { event, payload } = toNotice(entry)
+      const id = String(entry.payload["id"])
+      yield* announce(topic, event, payload)
+      const current = yield* roomLog.get(topic, id)
+      return current === undefined || isEqual(toNotice(current).payload, payload) ? undefined : current
     })
 
-    const countsThrottle = yield* Throttle.make(
+    const announceEdit = Effect.fnUntraced(function* (topic: string, entry: LogEntry) {
+      let later: LogEntry | undefined = entry
+      for (let notices = 0; notices < maxNotices && later !== undefined; notices++)
+        later = yield* announceState(topic, later, editNotice)
+    })
+
+    const noteChanged = (topic: string, id: string): void => {
+      const ids = changed.get(topic) ?? new Set()
+      changed.set(topic, ids.add(id))
+    }
+
+    const announceCounts = Effect.fnUntraced(function* (topic: string, id: string) {
+      const entry = yield* roomLog.get(topic, id)
+      if (entry === undefined || (yield* announceState(topic, entry, countsNotice)) === undefined) return
+      // In the next interval, so that a message which changes all the time is announced at the same rate.
+      noteChanged(topic, id)
+      yield* countsThrottle.trigger(topic)
+    })
+
+    const countsThrottle: Throttle.Throttle = yield* Throttle.make(
       (topic) =>
         Effect.gen(function* () {
           const ids = changed.get(topic) ?? []
           changed.delete(topic)
-          yield* Effect.forEach(ids, (id) => announceState(topic, id, countsNotice), { discard: true })
+          yield* Effect.forEach(ids, (id) => announceCounts(topic, id), { discard: true })
         }).pipe(Effect.catch((error) => Effect.logWarning(`cannot announce reactions on ${topic}: ${error.message}`))),
       announceInterval,
     )
@@ -132,8 +147,7 @@ export const layer: Layer.Layer<MessageChanges, never, RoomLog> = Layer.effect(
             : Deferred.succeed(pending.done, state)
         }
         if (!isChanged) return
-        const ids = changed.get(topic) ?? new Set()
-        changed.set(topic, ids.add(id))
+        noteChanged(topic, id)
         yield* countsThrottle.trigger(topic)
       })
 
@@ -154,7 +168,7 @@ export const layer: Layer.Layer<MessageChanges, never, RoomLog> = Layer.effect(
         const entry = yield* roomLog.change(topic, id, (stored) =>
           Effect.map(edit({ ...stored.payload }), (payload) => ({ ...stored, payload })),
         )
-        yield* announceState(topic, id, editNotice, entry)
+        yield* announceEdit(topic, entry)
         return entry
       }),
       remove: Effect.fn("MessageChanges.remove")(function* (topic, { event, id, reason }) {

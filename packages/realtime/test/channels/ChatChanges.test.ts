@@ -2,14 +2,25 @@
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventType } from "@armoricore/domain/EventRegistry"
+import { History } from "@armoricore/history/History"
+import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import { ReadState } from "@armoricore/realtime/rooms/ReadState"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { mediaStates } from "@armoricore/state/MediaStates"
 import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { type ChatClient, joined } from "../support/ChatClient.ts"
 import { connect, start, type TestServer } from "../support/TestServer.ts"
+
+/** Each append takes as long as over a network. */
+const slowHistory = Layer.effect(
+  History,
+  Effect.map(History, (history) => ({
+    ...history,
+    append: (room: string, id: string, body: Uint8Array) => Effect.delay(history.append(room, id, body), "5 millis"),
+  })),
+).pipe(Layer.provide(MemoryHistory.layer()))
 
 const events = (client: ChatClient, event: string) =>
   client.received.filter((one) => one.event === event).map(({ payload }) => payload)
@@ -150,12 +161,18 @@ describe("reactions", () => {
 
   it.live("announces many reactions at most four times a second, and limits the emojis of a message", () =>
     Effect.gen(function* () {
-      const server = yield* start()
+      const server = yield* start({}, 0, slowHistory)
       const ann = yield* joined(server, "ann")
       const bob = yield* joined(server, "bob")
       const { id } = yield* ann.say("react!")
       const began = performance.now()
       const emojis = Array.from({ length: 20 }, (_, index) => `:e${index}:`)
+      // regression: a message that changed during its announcement was announced again at once.
+      const toggle = (client: ChatClient) =>
+        Effect.forEach(Array.from({ length: 200 }), (_, index) =>
+          client.ask(index % 2 === 0 ? "react" : "unreact", { id, emoji: ":e0:" }),
+        )
+      yield* Effect.all([toggle(ann), toggle(bob)], { concurrency: 2 })
       for (const emoji of emojis) yield* ann.ask("react", { id, emoji })
       const full = yield* ann.push("react", { id, emoji: ":one-more:" })
       assert.strictEqual(full.response["reason"], "too_many_reactions")
