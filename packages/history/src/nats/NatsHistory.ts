@@ -24,7 +24,7 @@ import { ItemPositions } from "./ItemPositions.ts"
 import * as NatsIdIndex from "./NatsIdIndex.ts"
 import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
-import { countFrom, getMessage, type JetStreamHandles as RequestHandles } from "./NatsHistoryRequests.ts"
+import { countFrom, getMessage, type JetStreamHandles as RequestHandles, lastSeqOf } from "./NatsHistoryRequests.ts"
 import * as NatsRangeReader from "./NatsRangeReader.ts"
 import * as NatsReplacements from "./NatsReplacements.ts"
 import {
@@ -123,10 +123,13 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           yield* check(room, id, body)
           const nats = yield* jetstream
           const stored = yield* predecessors
-            .use(room, lastSeqOf(nats, room), (previous) =>
-              publish(nats, room, id, body, previous).pipe(
-                Effect.catchIf(isOtherPredecessor, () => publish(nats, room, id, body, undefined)),
-              ),
+            .use(
+              room,
+              Effect.map(lastSeqOf(nats, room), (seq) => seq ?? 0),
+              (previous) =>
+                publish(nats, room, id, body, previous).pipe(
+                  Effect.catchIf(isOtherPredecessor, () => publish(nats, room, id, body, undefined)),
+                ),
             )
             .pipe(Effect.onError(() => Effect.sync(() => predecessors.forget(room))))
           predecessors.note(room, stored.seq)
@@ -230,9 +233,6 @@ const previousHeader = "Armoricore-Previous"
 const wrongLastSequence = 10071
 
 const isOtherPredecessor = (error: NatsRequestError): boolean => jetStreamErrorCode(error.cause) === wrongLastSequence
-
-const lastSeqOf = (nats: JetStreamHandles, room: string) =>
-  Effect.map(getMessage(nats, { last_by_subj: subjectOf(room) }), (found) => found?.seq ?? 0)
 
 const publish = (
   { js }: JetStreamHandles,

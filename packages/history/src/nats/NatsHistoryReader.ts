@@ -6,7 +6,15 @@ import { TransientError } from "@armoricore/domain/Errors"
 import { natsRequest } from "@armoricore/nats/NatsErrors"
 import { Effect } from "effect"
 import type { HistoryItem } from "../History.ts"
-import { getMessage, type JetStreamHandles, maxFetch, resource, toItem, withConsumer } from "./NatsHistoryRequests.ts"
+import {
+  getMessage,
+  type JetStreamHandles,
+  lastSeqOf,
+  maxFetch,
+  resource,
+  toItem,
+  withConsumer,
+} from "./NatsHistoryRequests.ts"
 import { allSubjects, isIndexEntry, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
 import * as NatsRangeReader from "./NatsRangeReader.ts"
 
@@ -156,9 +164,9 @@ const readConsistent = Effect.fnUntraced(function* <E>(
   read: (last: number) => Effect.Effect<Page | undefined, E>,
 ) {
   for (let attempts = 0; attempts < 20; attempts++) {
-    const last = yield* getMessage(nats, { last_by_subj: subjectOf(room) })
+    const last = yield* lastSeqOf(nats, room)
     if (last === undefined) return emptyPage
-    const page = yield* read(last.seq)
+    const page = yield* read(last)
     if (page !== undefined) return page
     yield* Effect.sleep(25)
   }

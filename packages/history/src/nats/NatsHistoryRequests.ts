@@ -41,6 +41,28 @@ export const getMessage = (
     Effect.mapError(errorFrom(resource)),
   )
 
+/**
+ * The `seq` of the last item of a room; undefined in an empty one. After the removal of a subject's last message, a server before
+ * 2.10 finds no last message until the next one is published. Then it is searched: the next message is known for any `seq`.
+ */
+export const lastSeqOf = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string) {
+  const last = yield* getMessage(nats, { last_by_subj: subjectOf(room) })
+  if (last !== undefined) return last.seq
+  const next = (seq: number) => getMessage(nats, { seq, next_by_subj: subjectOf(room) })
+  let found = (yield* next(1))?.seq
+  if (found === undefined) return undefined
+  const { state } = yield* natsRequest(resource, () => nats.manager.streams.info(streamName))
+  /** No item is at this `seq` or later. */
+  let end = state.last_seq + 1
+  while (found + 1 < end) {
+    const middle: number = Math.floor((found + 1 + end) / 2)
+    const later: StoredMsg | undefined = yield* next(middle)
+    if (later === undefined) end = middle
+    else found = later.seq
+  }
+  return found
+})
+
 export const toItem = ({ data, header, seq }: StoredMsg): HistoryItem => ({
   seq,
   id: itemIdOf(header.get("Nats-Msg-Id")),

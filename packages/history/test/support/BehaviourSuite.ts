@@ -284,6 +284,26 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
       }),
     )
 
+    it.effect("has the other items after the removal of the last one", () =>
+      Effect.gen(function* () {
+        // regression: on NATS before 2.10 a room looked empty from the removal of its last item until the next append.
+        const room = yield* fresh
+        const { count, remove } = yield* History
+        const [first = 0] = yield* fill(room, 0, 4)
+        yield* say(yield* fresh, "other")
+        yield* remove(room, "m3")
+        assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m1", "m2"])
+        assert.deepStrictEqual((yield* read(room, first)).ids, ["m1", "m2"])
+        assert.strictEqual(yield* count(room, first, 10), 2)
+        yield* remove(room, "m2")
+        assert.deepStrictEqual((yield* read(room, first)).ids, ["m1"])
+        yield* fill(room, 4, 5)
+        assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m1", "m4"])
+        yield* remove(room, "m0")
+        assert.deepStrictEqual((yield* read(room)).ids, ["m1", "m4"])
+      }),
+    )
+
     it.effect("replaces the body of an item in its place", () =>
       Effect.gen(function* () {
         const room = yield* fresh
@@ -409,7 +429,7 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         const faults = yield* Effect.all([
           Effect.flip(append("a b", "a", bytes("x"))),
           Effect.flip(append("a\n", "a", bytes("x"))),
-          Effect.flip(append("x".repeat(301), "a", bytes("x"))),
+          Effect.flip(append("x".repeat(801), "a", bytes("x"))),
           Effect.flip(append("", "a", bytes("x"))),
           Effect.flip(append(room, "a b", bytes("x"))),
           Effect.flip(append(room, "", bytes("x"))),
