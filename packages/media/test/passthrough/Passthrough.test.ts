@@ -231,7 +231,8 @@ describe.skipIf(isFfmpegMissing)("Passthrough", () => {
       it.effect(`encodes audio with ${name}`, () =>
         Effect.gen(function* () {
           const { plan, audioRejectReasons } = yield* decide(steps, changes)
-          assert.deepStrictEqual(audioRejectReasons, [reason])
+          // Six channels become two tracks, stereo and 5.1, with the same reason.
+          assert.deepStrictEqual([...new Set(audioRejectReasons)], [reason])
           assert.strictEqual(plan.passthrough?.audioTracks.includes(0) ?? false, false)
         }),
       )
