@@ -27,8 +27,14 @@ const formatPath = (path: Path): string => path.map((part) => String(keyOf(part)
 export const missingField = "missing"
 const missing = missingField
 
-/** The empty array that PHP sends for an empty object is one form of it. Its rule for items would hide the object's. */
-const excess = "Expected no excess property"
+/** An item where PHP's empty array may stand for an empty object: an object is wanted. */
+const isExcessItem = ({ message, path }: Issue): boolean =>
+  message === "Expected no excess property" && typeof keyOf(path.at(-1) ?? "") === "number"
+
+interface Issue {
+  readonly message: string
+  readonly path: Path
+}
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1({
   leafHook: (issue) => (issue._tag === "MissingKey" ? missing : SchemaIssue.defaultLeafHook(issue)),
@@ -44,9 +50,10 @@ export const describeSchemaError = (
 ): SchemaErrorDescription => {
   const pathText = (path: Path): string => [parent, formatPath(path)].filter((part) => part !== "").join(".")
   const nameOf = (path: Path): string => (path.length === 0 ? whole : pathText(path))
-  const all = formatter(error.issue).issues.map(({ message, path = [] }) => ({ message, path }))
-  const others = all.filter(({ message }) => message !== excess)
-  const issues = others.length === 0 ? all : others
+  const issues = formatter(error.issue).issues.map(({ message, path = [] }): Issue => {
+    const issue = { message, path }
+    return isExcessItem(issue) ? { message: "Expected object", path: path.slice(0, -1) } : issue
+  })
   const depth = Math.max(0, ...issues.map(({ path }) => path.length))
   const deepest = issues.filter(({ path }) => path.length === depth)
   const reported = deepest.find(({ message }) => message !== missing) ?? deepest[0]

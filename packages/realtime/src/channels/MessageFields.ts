@@ -159,12 +159,17 @@ export const Counts = Schema.Record(Schema.String, Schema.Int)
 
 const maxMetadataBytes = 4096
 
+/** In JSON only half a surrogate pair has such an escape. PHP and other backends cannot decode it. */
+const loneSurrogate = /(?<!\\)(?:\\\\)*\\ud[89a-f]/
+
 const SmallMetadata = Metadata.check(
-  Schema.makeFilter((value: unknown) =>
-    Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes
+  Schema.makeFilter((value: unknown) => {
+    const json = JSON.stringify(value)
+    if (loneSurrogate.test(json)) return "it has a lone surrogate: a text was cut within a character"
+    return Buffer.byteLength(json) <= maxMetadataBytes
       ? undefined
-      : `it is too large: send at most ${maxMetadataBytes} bytes of JSON`,
-  ),
+      : `it is too large: send at most ${maxMetadataBytes} bytes of JSON`
+  }),
 )
 
 const listOf = <S extends Schema.Constraint>(schema: S, max: number) =>

@@ -305,6 +305,9 @@ describe("bad input", () => {
         ["new_message", { content: "x", mentions: Array.from({ length: 21 }, (_, n) => `u${n}`) }, "mentions"],
         ["new_message", { content: "x", metadata: "text" }, "metadata"],
         ["new_message", { content: "x", metadata: { text: "x".repeat(4096) } }, "metadata"],
+        ["new_message", { content: "x", metadata: [7] }, "metadata"],
+        // regression: PHP could not decode the event of this message.
+        ["new_message", { content: "x", metadata: { deep: ["\\", "cut \ud83d"] } }, "metadata"],
         ["new_message", { content: "x", attachments: ["../etc"] }, "attachments.0"],
         ["history", { after: 0, rev: -1 }, "rev"],
       ] as const
@@ -326,7 +329,7 @@ describe("bad input", () => {
       for (const event of ["edit_message", "delete_message", "react", "mark_read"])
         assert.strictEqual((yield* guest.push(event, { id, content: "x" })).response["reason"], "unauthorized")
       assert.strictEqual(ann.channel.state, "joined")
-      yield* ann.say("still here")
+      yield* ann.say("still here", { metadata: { whole: "😀", text: "\\ud83d" } })
     }),
   )
 })
