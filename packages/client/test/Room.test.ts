@@ -202,8 +202,13 @@ describe("the other topics", () => {
       ["a", "b"],
       ["urn:x:1", "100%"],
       ["b", "a"],
+      ["ab", "a"],
+      ["😀", "\uff21"],
     ] as const)
       assert.strictEqual(directTopic(one, other), serverDirectTopic(one, other))
+    // regression: the topic differed from that of a backend in PHP, which sorts bytes.
+    assert.strictEqual(directTopic("😀", "\uff21"), "dm:\uff21:😀")
+    assert.strictEqual(directTopic("ab", "a"), "dm:a:ab")
   })
 })
 

@@ -1,5 +1,5 @@
 /**
- * The topic of the direct messages of two users: `dm:{a}:{b}` with their ids in ascending order of UTF-16 code units, so that
+ * The topic of the direct messages of two users: `dm:{a}:{b}` with their ids in ascending order of code points, so that
  * both use the same topic. In an id, `%` is written as `%25` and `:` as `%3A`; all other characters stand as they are.
  */
 
@@ -8,8 +8,15 @@ const prefix = "dm:"
 const escapeId = (id: string): string => id.replaceAll("%", "%25").replaceAll(":", "%3A")
 const unescapeId = (text: string): string => text.replaceAll(/%3A/gi, ":").replaceAll("%25", "%")
 
+/** By code point, which is the order of UTF-8 bytes in which other languages sort. */
+const isBefore = (one: string, other: string): boolean => {
+  const [a, b] = [Array.from(one), Array.from(other)]
+  const at = a.findIndex((character, index) => character !== b[index])
+  return at === -1 ? a.length < b.length : (a[at]?.codePointAt(0) ?? 0) < (b[at]?.codePointAt(0) ?? -1)
+}
+
 export const directTopic = (one: string, other: string): string => {
-  const [first, second] = one < other ? [one, other] : [other, one]
+  const [first, second] = isBefore(one, other) ? [one, other] : [other, one]
   return `${prefix}${escapeId(first)}:${escapeId(second)}`
 }
 
