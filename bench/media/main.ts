@@ -111,7 +111,7 @@ const bench = Effect.gen(function* () {
   yield* Console.log("chunks")
   const chunks = yield* ChunkedEncode.run(folder, seconds * 4, rounds, "1920x1080")
   yield* Console.log("codecs and protection")
-  const codecs = yield* Codecs.run(folder, 4, rounds)
+  const codecs = yield* Codecs.run(folder, 12, rounds)
   const body = [
     `Source: 1080p30, ${seconds} s, ${((bytes.byteLength * 8) / seconds / 1e6).toFixed(1)} Mb/s (mandelbrot, noise, tone). Made: ${plan.renditions
       .map(({ name, kilobits }) => `${name} at ${kilobits} kb/s`)
@@ -175,7 +175,7 @@ const Pipeline = UploadPipeline.layer({ bucket: "media", sourceBuckets: ["media"
 
 const codecsOnly = Effect.gen(function* () {
   const folder = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
-  yield* Console.log(yield* Codecs.run(folder, 4, 1))
+  yield* Console.log(yield* Codecs.run(folder, 12, 1))
 }).pipe(Effect.scoped)
 
 const program = isLongOnly ? LongClip.run : isCodecsOnly ? codecsOnly : bench
