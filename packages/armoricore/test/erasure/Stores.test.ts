@@ -51,7 +51,7 @@ const buckets: Readonly<Record<string, Answer>> = {
   reviews: { store: "reviews" },
   ledger: { store: "decisions" },
   media_deletions: { stays: "tombstones with ids and times" },
-  audience_send: { stays: "requests to an audience, which name no member" },
+  audience_send: { store: "audience_sends" },
   scheduled: { stays: "ids of notifications and runs; without these the work finds nothing and ends" },
   revocations: { stays: "hashes of user ids until their tokens expire" },
   erasures: { stays: "hashes of user ids, and counts" },

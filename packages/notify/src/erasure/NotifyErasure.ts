@@ -2,18 +2,21 @@
 import * as Address from "@armoricore/bus/Address"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import type { NotificationState } from "@armoricore/domain/NotificationState"
+import { audienceSends } from "@armoricore/state/Audiences"
 import * as Collection from "@armoricore/state/Collection"
 import { aliasKeyOf, deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
 import { KeyValue } from "@armoricore/state/KeyValue"
-import { listingKeys, runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
+import { digests, listingKeys, runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
 import { makeForgetEvidence } from "@armoricore/state/SuppressionList"
 import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
-import { Effect, Option } from "effect"
+import { Effect, Option, Schema } from "effect"
 
 export const makeStores = Effect.gen(function* () {
   const notifications = yield* Collection.make(notificationStates)
   const runs = yield* Collection.make(workflowRuns)
+  const openDigests = yield* Collection.make(digests)
+  const sends = yield* Collection.make(audienceSends)
   const mailbox = yield* Collection.make(inboxMessages)
   const forgetEvidence = yield* makeForgetEvidence
   const state = yield* KeyValue
@@ -86,6 +89,36 @@ export const makeStores = Effect.gen(function* () {
     }),
   }
 
+  /** A send that runs ends: its next chunk finds no request. */
+  const ofAudienceSends: ErasureStore = {
+    name: "audience_sends",
+    erase: Effect.fn("NotifyErasure.audienceSends")(function* ({ userId }) {
+      let removed = 0
+      yield* Collection.forEach(sends, ({ key, value }) =>
+        senderOf(value.payload) === userId
+          ? Effect.andThen(
+              Collection.retryConflicts(sends.remove(key)),
+              Effect.sync(() => void removed++),
+            )
+          : Effect.void,
+      )
+      return removed
+    }),
+  }
+
+  /**
+   * A digest has the texts of its runs, and a crash may have come between the digest and the run that names it. Its first run
+   * names the user. A digest whose first run is gone is never closed.
+   */
+  const removeDigest = Effect.fnUntraced(function* (key: string, userId: string) {
+    const digest = Option.getOrUndefined(yield* openDigests.get(key))
+    if (digest === undefined) return false
+    const first = Option.getOrUndefined(yield* runs.get(digest.value.run_id))
+    if (first !== undefined && first.value.user_id !== userId) return false
+    yield* Collection.retryConflicts(openDigests.remove(key))
+    return true
+  })
+
   const ofWorkflows: ErasureStore = {
     name: "workflow_runs",
     erase: Effect.fn("NotifyErasure.workflows")(function* ({ userId }) {
@@ -96,8 +129,11 @@ export const makeStores = Effect.gen(function* () {
           ...(after === undefined ? {} : { after }),
         })
         for (const { key } of page) {
-          // Digests have another form; they end with the window of their first run.
-          const run = key.startsWith("digest.") ? undefined : Option.getOrUndefined(yield* runs.get(key))
+          if (key.startsWith(digestPrefix)) {
+            if (yield* removeDigest(key, userId)) removed++
+            continue
+          }
+          const run = Option.getOrUndefined(yield* runs.get(key))
           if (run?.value.user_id !== userId) continue
           if (run.value.digest_key !== undefined)
             yield* Collection.retryConflicts(state.remove(workflowRuns.bucket, run.value.digest_key))
@@ -112,8 +148,18 @@ export const makeStores = Effect.gen(function* () {
     }),
   }
 
-  return [ofSuppressions, ofNotifications, ofMailbox, ofWorkflows] satisfies ReadonlyArray<ErasureStore>
+  return [
+    ofSuppressions,
+    ofNotifications,
+    ofMailbox,
+    ofWorkflows,
+    ofAudienceSends,
+  ] satisfies ReadonlyArray<ErasureStore>
 })
 
+const decodeSender = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ user_id: Schema.String })))
+const senderOf = (payload: string): string | undefined => Option.getOrUndefined(decodeSender(payload))?.user_id
+
+const digestPrefix = "digest."
 const partsPage = 200
 const requestConsumer = ConsumerName.of("notify", Address.event("notification.requested"))

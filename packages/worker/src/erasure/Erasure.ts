@@ -51,14 +51,15 @@ export const handler = Effect.fnUntraced(function* (
       return Effect.succeed([undefined, isNewer ? Option.some({ requested_at: requestedAt }) : Option.none()] as const)
     })
 
-  const record = (requestId: string, requestedAt: string, removed: Readonly<Record<string, number>>) =>
+  /** After each store, so that the report counts its entries although a crash follows. Writes only what is new. */
+  const record = (requestId: string, requestedAt: string, store: string, removed: number, isCleanPass: boolean) =>
     progress.modifyOrRetry(requestId, (current) => {
       const before: ErasureState = Option.getOrUndefined(current)?.value ?? { requested_at: requestedAt, services: {} }
-      const own = before.services[service]?.removed ?? {}
-      const total = Object.fromEntries(
-        stores.map(({ name }) => [name, (own[name] ?? 0) + (removed[name] ?? 0)] as const),
-      )
-      const is_clean = Object.values(removed).every((count) => count === 0)
+      const own = before.services[service] ?? { removed: {}, is_clean: false }
+      const is_clean = isCleanPass || (own.is_clean && removed === 0)
+      if (own.removed[store] !== undefined && removed === 0 && is_clean === own.is_clean)
+        return Effect.succeed([before, Option.none()] as const)
+      const total = { ...own.removed, [store]: (own.removed[store] ?? 0) + removed }
       const next = { ...before, services: { ...before.services, [service]: { removed: total, is_clean } } }
       return Effect.succeed([next, Option.some(next)] as const)
     })
@@ -74,12 +75,14 @@ export const handler = Effect.fnUntraced(function* (
   ) {
     const { user_id: userId } = payload
     yield* remember(userId, requestedAt)
-    const removed: Record<string, number> = {}
-    for (const store of stores) {
-      removed[store.name] = yield* store.erase({ userId, requestId, requestedAt, publish: publishEarly })
+    let isClean = true
+    let state: ErasureState | undefined
+    for (const [index, store] of stores.entries()) {
+      const removed = yield* store.erase({ userId, requestId, requestedAt, publish: publishEarly })
+      isClean &&= removed === 0
+      state = yield* record(requestId, requestedAt, store.name, removed, isClean && index === stores.length - 1)
     }
-    const state = yield* record(requestId, requestedAt, removed)
-    if (state.services[service]?.is_clean !== true) {
+    if (state === undefined || !isClean) {
       return yield* again("erasing", `${service} has removed data of the user and looks once more`)
     }
     if (!isCoordinator) return []
