@@ -18,10 +18,21 @@ export interface TcpProxy {
 export interface TcpProxyOptions {
   /** Each connection breaks after this many bytes from the client. */
   readonly cutAfterBytes?: number
+  /**
+   * Called with the bytes of each client as Latin-1: the newest, and some before them. True: they arrive, and nothing passes any
+   * more in both directions until `restore`. The client is then between two of its steps.
+   */
+  readonly stopsAfter?: (sent: string) => boolean
 }
 
+/** A message may arrive in pieces. */
+const remembered = 8_192
+
 /** Gone with the scope. */
-export const make = Effect.fnUntraced(function* (target: number, { cutAfterBytes = Infinity }: TcpProxyOptions = {}) {
+export const make = Effect.fnUntraced(function* (
+  target: number,
+  { cutAfterBytes = Infinity, stopsAfter }: TcpProxyOptions = {},
+) {
   const sockets = new Set<Socket>()
   let line: "open" | "cut" | "silent" = "open"
   const sever = () => {
@@ -31,6 +42,7 @@ export const make = Effect.fnUntraced(function* (target: number, { cutAfterBytes
     if (line === "cut") return near.destroy()
     const far = connect(target, "127.0.0.1")
     let allowed = cutAfterBytes
+    let sent = ""
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -38,6 +50,10 @@ export const make = Effect.fnUntraced(function* (target: number, { cutAfterBytes
       sockets.add(from)
       from.on("data", (chunk) => {
         if (line === "silent" || allowed === 0) return
+        if (from === near && stopsAfter !== undefined) {
+          sent = sent.slice(-remembered) + chunk.toString("latin1")
+          if (stopsAfter(sent)) line = "silent"
+        }
         if (from === far || chunk.length < allowed) {
           to.write(chunk)
           if (from === near) allowed -= chunk.length

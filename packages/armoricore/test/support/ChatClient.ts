@@ -4,6 +4,8 @@ import { type Channel, Socket } from "phoenix"
 
 export interface ChatClient {
   readonly send: (content: string) => Effect.Effect<void>
+  /** The reply to an event. */
+  readonly push: (event: string, payload: object) => Effect.Effect<unknown, Error>
   /** Close codes of its connections so far. */
   readonly closeCodes: ReadonlyArray<number>
 }
@@ -28,6 +30,13 @@ export const join = (url: string, token: string, topic: string): Effect.Effect<C
     })
     return {
       closeCodes,
+      push: (event, payload) =>
+        Effect.callback<unknown, Error>((resume) => {
+          channel
+            .push(event, payload)
+            .receive("ok", (reply: unknown) => resume(Effect.succeed(reply)))
+            .receive("error", (reply: unknown) => resume(Effect.fail(new Error(`${event}: ${JSON.stringify(reply)}`))))
+        }),
       send: (content) =>
         Effect.callback<void>((resume) => {
           channel.push("new_message", { content }).receive("ok", () => resume(Effect.void))

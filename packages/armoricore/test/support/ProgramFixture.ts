@@ -10,16 +10,19 @@ import * as ProgramProcess from "./ProgramProcess.ts"
 
 export type Env = Readonly<Record<string, string>>
 
+/** Starts `armoricore start`. `url` waits until it listens. */
+export const launch = (env: Env, ...args: ReadonlyArray<string>) =>
+  ProgramProcess.launch(["start", ...args], { PORT: "0", LOG_LEVEL: "info", DRAIN_TIMEOUT: "30 s", ...env }).pipe(
+    Effect.map((program) => ({
+      program,
+      url: Effect.map(program.waitForOutput(/armoricore listens on (http:\S+)/), ([, url = ""]) => url),
+    })),
+  )
+
 /** Starts `armoricore start` and waits until it listens on `url`. */
 export const start = Effect.fnUntraced(function* (env: Env, ...args: ReadonlyArray<string>) {
-  const program = yield* ProgramProcess.launch(["start", ...args], {
-    PORT: "0",
-    LOG_LEVEL: "info",
-    DRAIN_TIMEOUT: "30 s",
-    ...env,
-  })
-  const [, url = ""] = yield* program.waitForOutput(/armoricore listens on (http:\S+)/)
-  return { program, url }
+  const { program, url } = yield* launch(env, ...args)
+  return { program, url: yield* url }
 })
 
 /**

@@ -114,7 +114,8 @@ export const makeStores = Effect.gen(function* () {
     const digest = Option.getOrUndefined(yield* openDigests.get(key))
     if (digest === undefined) return false
     const first = Option.getOrUndefined(yield* runs.get(digest.value.run_id))
-    if (first !== undefined && first.value.user_id !== userId) return false
+    // One that its run names is removed with the run.
+    if (first !== undefined && (first.value.user_id !== userId || first.value.digest_key === key)) return false
     yield* Collection.retryConflicts(openDigests.remove(key))
     return true
   })
