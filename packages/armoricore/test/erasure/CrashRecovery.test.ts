@@ -291,9 +291,14 @@ describe.skipIf(ffmpeg.missing || nats.missing)("deletion and erasure", () => {
         assert.includeMembers([...notify.passed()], ["notifications", "mailbox", "workflow_runs", "audience_sends"])
         assert.includeMembers(
           [...realtime.passed()],
-          ["requested", "memberships", "messages", "read_state", "inbox", "devices", "preferences", "audiences"].concat(
-            ["dead_letters", "events", "reviews", "clean", "decided", "published"],
-          ),
+          ["memberships", "messages", "read_state", "inbox", "devices", "preferences", "audiences"].concat([
+            "dead_letters",
+            "events",
+            "reviews",
+            "clean",
+            "decided",
+            "published",
+          ]),
         )
         const reports = yield* Effect.promise(async () => {
           const manager = await client.jetstreamManager()
