@@ -22,7 +22,7 @@ const playToEnd = (start) => new Promise((resolve) => {
   setInterval(() => {
     if (video.currentTime !== lastAt) [lastAt, lastMovedAt] = [video.currentTime, performance.now()]
     else if (performance.now() - lastMovedAt > 45000) done(false)
-    else if (video.paused && video.readyState > 2 && video.currentTime > 0) video.play()
+    else if (video.paused && video.currentTime > video.duration - 1.5) video.play()
   }, 500)
   start()
   video.playbackRate = 2
