@@ -29,6 +29,7 @@ import { generateKeyPairSync } from "node:crypto"
 import * as Http2 from "node:http2"
 import { fileURLToPath } from "node:url"
 import { runBenchmark } from "../cli.ts"
+import { rawPush } from "../notify/RawPush.ts"
 import * as Results from "../Results.ts"
 
 const members = Number(process.argv[2] ?? 100_000)
@@ -71,29 +72,6 @@ const measure = <E, R>(effect: Effect.Effect<unknown, E, R>) =>
     return { rate: members / ((performance.now() - at) / 1000), cpu: cpuSeconds() - cpu }
   })
 
-const push = (session: Http2.ClientHttp2Session, token: string) =>
-  new Promise<number>((resolve, reject) => {
-    const id = crypto.randomUUID()
-    const stream = session.request({
-      ":method": "POST",
-      ":path": `/3/device/${token}`,
-      authorization: `bearer ${"x".repeat(200)}`,
-      "apns-topic": "com.example",
-      "apns-push-type": "alert",
-      "apns-priority": "10",
-      "apns-id": id,
-      "apns-collapse-id": id,
-    })
-    let status = 0
-    stream.on("response", (headers) => {
-      status = Number(headers[":status"])
-    })
-    stream.resume()
-    stream.on("end", () => resolve(status))
-    stream.on("error", reject)
-    stream.end(JSON.stringify({ aps: { alert: { title: "Hello", body: "World" }, sound: "default" } }))
-  })
-
 /** Repeats what was throttled at the end. */
 const rawLoop = (port: number) =>
   Effect.promise(async () => {
@@ -103,11 +81,11 @@ const rawLoop = (port: number) =>
     const lane = async () => {
       for (let index = next++; index < members; index = next++) {
         const token = tokenOf(index)
-        if ((await push(session, token)) !== 200) again.push(token)
+        if ((await rawPush(session, token)).status !== 200) again.push(token)
       }
     }
     await Promise.all(Array.from({ length: inFlight }, lane))
-    for (const token of again) await push(session, token)
+    for (const token of again) await rawPush(session, token)
     session.destroy()
   })
 

@@ -35,6 +35,7 @@ import * as Http2 from "node:http2"
 import { fileURLToPath } from "node:url"
 import { createTransport } from "nodemailer"
 import * as Results from "../Results.ts"
+import { rawPush } from "./RawPush.ts"
 
 const rounds = Number(process.argv[2] ?? 2)
 const pushes = Number(process.argv[3] ?? 20_000)
@@ -96,36 +97,15 @@ const pushSession = (port: number) =>
     (session) => Effect.sync(() => session.destroy()),
   )
 
-const rawPush = (session: Http2.ClientHttp2Session, token: string) =>
-  new Promise<void>((resolve, reject) => {
-    const id = crypto.randomUUID()
-    const stream = session.request({
-      ":method": "POST",
-      ":path": `/3/device/${token}`,
-      authorization: `bearer ${"x".repeat(200)}`,
-      "apns-topic": "com.example",
-      "apns-push-type": "alert",
-      "apns-priority": "10",
-      "apns-id": id,
-      "apns-collapse-id": id,
-    })
-    let answered: Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader = {}
-    stream.on("response", (headers) => {
-      answered = headers
-    })
-    stream.resume()
-    stream.on("end", () => {
-      if (answered[":status"] === 200 && answered["apns-id"] === id) resolve()
-      else reject(new Error(`answered with ${answered[":status"]}`))
-    })
-    stream.on("error", reject)
-    stream.end(JSON.stringify({ aps: { alert: { title: "Hello", body: "World" }, sound: "default" } }))
-  })
+const acceptedPush = async (session: Http2.ClientHttp2Session, token: string) => {
+  const { isForThis, status } = await rawPush(session, token)
+  if (status !== 200 || !isForThis) throw new Error(`answered with ${status}`)
+}
 
 const rawPushes = (port: number, count: number) =>
   Effect.scoped(
     Effect.flatMap(pushSession(port), (session) =>
-      runConcurrently(count, inFlight, (index) => rawPush(session, tokenOf(index))),
+      runConcurrently(count, inFlight, (index) => acceptedPush(session, tokenOf(index))),
     ),
   )
 
@@ -153,7 +133,7 @@ const handWrittenSender = (port: number) =>
         const text = new TextDecoder().decode(body)
         const { event_id, payload } = parseRequest(text)
         yield* state.create(notificationStates.bucket, event_id, text)
-        yield* Effect.promise(() => rawPush(session, payload.recipients[0].apns_token))
+        yield* Effect.promise(() => acceptedPush(session, payload.recipients[0].apns_token))
         const result = { event_type: "notification.sent", event_id: `${event_id}.sent`, source: "notify", payload }
         yield* bus.publish({
           address: event("notification.sent"),
