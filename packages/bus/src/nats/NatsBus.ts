@@ -22,6 +22,7 @@ import * as NatsDeadLetters from "./NatsDeadLetters.ts"
 import * as NatsHandledEvents from "./NatsHandledEvents.ts"
 import * as NatsMessage from "@armoricore/nats/NatsMessage"
 import * as NatsPublisher from "@armoricore/nats/NatsPublisher"
+import { discardsOldWhenFull } from "@armoricore/nats/ServerFaults"
 import * as NatsPullSource from "./NatsPullSource.ts"
 import { type StreamOptions, ensureConsumer, ensureStreams, streamOf, streamOfSubject } from "./NatsStreams.ts"
 
@@ -181,12 +182,6 @@ const make = Effect.fnUntraced(function* (options: NatsBusOptions) {
     statusChanges: connection.statusChanges,
   })
 })
-
-/** nats-server issues 4771 and 4775: a full stream with `discard: new` deletes old messages instead. */
-export const discardsOldWhenFull = (version: string): boolean => {
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
-  return version !== "" && (major < 2 || (major === 2 && (minor < 10 || (minor === 10 && patch < 5))))
-}
 
 const discardWarning = (version: string): string =>
   `NATS ${version} may delete the oldest events of a full stream instead of refusing new ones, handled or not; use nats-server 2.10.5 or newer, or set NATS_EVENTS_MAX_BYTES well above the size of 7 days of events`

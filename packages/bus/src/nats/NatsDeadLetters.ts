@@ -7,6 +7,8 @@ import type { EventBus, StoredDeadLetter } from "../EventBus.ts"
 import { errorFrom, isNotFound, type NatsRequestError } from "@armoricore/nats/NatsErrors"
 import * as DirectGet from "@armoricore/nats/DirectGet"
 import * as NatsDeadLetterBodies from "./NatsDeadLetterBodies.ts"
+import { losesMessagesOfSubjects } from "@armoricore/nats/ServerFaults"
+import { matcher } from "../Subjects.ts"
 import { streamNames } from "./NatsStreams.ts"
 
 const stream = streamNames.dead
@@ -28,12 +30,16 @@ export const make = (
       const service = filter.service ?? "*"
       const wanted =
         filter.type === undefined ? `${prefixes.dead}${service}.>` : subject(deadLetter(service, filter.type))
+      const isWanted = matcher(wanted)
+      const { client } = yield* jetstream
+      // Such a server would no longer find some of them by their subject. A read of all costs a request for each other one.
+      const searched = losesMessagesOfSubjects(client.info?.version ?? "") ? ">" : wanted
       const found: Array<StoredDeadLetter> = []
       let after = parseSequence(filter.after ?? "")
       while (found.length < filter.limit) {
-        const message = yield* find({ seq: after + 1, next_by_subj: wanted })
+        const message = yield* find({ seq: after + 1, next_by_subj: searched })
         if (message === undefined) break
-        found.push(yield* withBody(message))
+        if (isWanted(message.stored.subject)) found.push(yield* withBody(message))
         after = message.sequence
       }
       return found

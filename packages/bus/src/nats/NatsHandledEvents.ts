@@ -12,6 +12,8 @@ import { allEvents, matcher } from "../Subjects.ts"
 import { streamNames } from "./NatsStreams.ts"
 
 const stream = streamNames.event
+/** Not `allEvents`: a read by a pattern may miss events after deletions (`ServerFaults.losesMessagesOfSubjects`). */
+const everything = ">"
 const resource = `stream ${stream}`
 
 export const remover =
@@ -29,7 +31,7 @@ export const remover =
       let removed = 0
       let after = 0
       for (;;) {
-        const found = yield* DirectGet.get(client, stream, { seq: after + 1, next_by_subj: allEvents })
+        const found = yield* DirectGet.get(client, stream, { seq: after + 1, next_by_subj: everything })
         if (found === undefined) return removed
         const { sequence, stored } = found
         after = sequence

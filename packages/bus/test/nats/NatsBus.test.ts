@@ -8,6 +8,7 @@ import { Duration, Effect, Fiber, Logger, Queue, Redacted, Stream } from "effect
 import { connect } from "node:net"
 import * as Address from "../../src/Address.ts"
 import { type Delivery, EventBus } from "../../src/EventBus.ts"
+import * as ServerFaults from "@armoricore/nats/ServerFaults"
 import * as NatsBus from "../../src/nats/NatsBus.ts"
 import { NatsConnection } from "@armoricore/nats/NatsConnection"
 import { behaviourSuite } from "../support/BehaviourSuite.ts"
@@ -375,7 +376,8 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
   )
 })
 
-it("recognises the NATS versions that delete old messages from a full stream", () => {
-  const versions = ["2.9.10", "2.9.25", "2.10.4", "2.10.5-beta", "2.10.5", "2.10.29", "2.11.0", "2.12.1", "3.0.0", ""]
-  assert.deepStrictEqual(versions.filter(NatsBus.discardsOldWhenFull), ["2.9.10", "2.9.25", "2.10.4"])
+it("recognises the NATS versions with a fault that needs another request or a warning", () => {
+  const versions = ["2.9.10", "2.9.25", "2.10.4", "2.10.5-beta", "2.10.5", "2.10.24", "2.10.25", "2.11.0", "3.0.0", ""]
+  assert.deepStrictEqual(versions.filter(ServerFaults.discardsOldWhenFull), ["2.9.10", "2.9.25", "2.10.4"])
+  assert.deepStrictEqual(versions.filter(ServerFaults.losesMessagesOfSubjects), versions.slice(0, 6))
 })

@@ -8,13 +8,7 @@
  * example in a room whose items are all too old), and the result is `complete: false`.
  */
 import { NatsConnection } from "@armoricore/nats/NatsConnection"
-import {
-  errorFrom,
-  jetStreamErrorCode,
-  natsRequest,
-  type NatsRequestError,
-  streamRequest,
-} from "@armoricore/nats/NatsErrors"
+import { jetStreamErrorCode, natsRequest, type NatsRequestError, streamRequest } from "@armoricore/nats/NatsErrors"
 import { Duration, Effect, Layer, Stream } from "effect"
 import { headers, type Msg, type NatsConnection as Client } from "nats"
 import { Subscribers } from "../Subscribers.ts"
@@ -24,13 +18,19 @@ import { ItemPositions } from "./ItemPositions.ts"
 import * as NatsIdIndex from "./NatsIdIndex.ts"
 import { Predecessors } from "./Predecessors.ts"
 import * as NatsHistoryReader from "./NatsHistoryReader.ts"
-import { countFrom, getMessage, type JetStreamHandles as RequestHandles, lastSeqOf } from "./NatsHistoryRequests.ts"
+import {
+  countFrom,
+  getMessage,
+  type JetStreamHandles as RequestHandles,
+  lastSeqOf,
+  markHeader,
+} from "./NatsHistoryRequests.ts"
 import * as NatsRangeReader from "./NatsRangeReader.ts"
+import * as NatsRemoval from "./NatsRemoval.ts"
 import * as NatsReplacements from "./NatsReplacements.ts"
 import {
   republishSubjectOf,
   ensureStream,
-  isMessageNotFound,
   itemIdOf,
   messageIdOf,
   roomOf,
@@ -165,6 +165,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
               client.subscribe(republishSubjectOf(room), {
                 callback: (error, message) => {
                   if (error !== null) return onGap()
+                  if (message.headers?.has(markHeader)) return
                   const notification = toNotification(message)
                   predecessors.note(room, notification.item.seq)
                   positions.note(room, notification.item)
@@ -183,7 +184,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           const nats = yield* jetstream
           const item = yield* findById(nats, room, id)
           if (item === undefined) return false
-          return yield* deleteItem(nats, subjectOf(room), item.seq)
+          return yield* NatsRemoval.deleteItem(nats, subjectOf(room), item.seq)
         }),
         removeMatching: Effect.fnUntraced(function* (text, matches) {
           const nats = yield* jetstream
@@ -193,7 +194,7 @@ export const layer = (options: NatsHistoryOptions = {}): Layer.Layer<History, ne
           )
           // The body that replaced another one belongs to the item of that one.
           const items = found.map((one) => ({ ...one, ...NatsReplacements.targetOf(one) }))
-          const removed = yield* Effect.filter(items, ({ seq, subject }) => deleteItem(nats, subject, seq))
+          const removed = yield* Effect.filter(items, ({ seq, subject }) => NatsRemoval.deleteItem(nats, subject, seq))
           return removed.map(({ body, id, subject }) => ({ room: roomOf(subject), id, body }))
         }),
         get: Effect.fnUntraced(function* (room, id) {
@@ -247,19 +248,6 @@ const publish = (
   const expect = previous === undefined ? {} : { expect: { lastSubjectSequence: previous } }
   return streamRequest(resource, () => js.publish(subjectOf(room), body, { headers: marks, ...expect }))
 }
-
-/** Deletes the item and the body that replaced its own. False if it was deleted before. */
-const deleteItem = (nats: JetStreamHandles, subject: string, seq: number) =>
-  Effect.tap(
-    Effect.tryPromise({
-      try: () => nats.manager.streams.deleteMessage(streamName, seq, true),
-      catch: (cause) => cause,
-    }).pipe(
-      Effect.catchIf(isMessageNotFound, () => Effect.succeed(false)),
-      Effect.mapError(errorFrom(resource)),
-    ),
-    NatsReplacements.forget(nats, subject, seq),
-  )
 
 const toNotification = ({ data, headers: marks }: Msg): AppendNotification => ({
   item: {

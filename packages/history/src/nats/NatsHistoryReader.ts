@@ -15,7 +15,7 @@ import {
   toItem,
   withConsumer,
 } from "./NatsHistoryRequests.ts"
-import { allSubjects, isIndexEntry, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
+import { isIndexEntry, itemIdOf, streamName, subjectOf } from "./NatsHistoryStream.ts"
 import * as NatsRangeReader from "./NatsRangeReader.ts"
 
 export interface Page {
@@ -101,9 +101,9 @@ export const getItem = (nats: JetStreamHandles, room: string, seq: number) =>
     found === undefined || found.subject !== subjectOf(room) ? undefined : toItem(found),
   )
 
-/** The items of all rooms whose body matches. Other bodies are read and dropped. */
+/** The items of all rooms whose body matches. Other bodies are read and dropped. Without a subject, no server misses one. */
 export const readAll = (nats: JetStreamHandles, matches: (body: Uint8Array) => boolean) =>
-  withConsumer(nats, allSubjects, 1, false, ({ name, num_pending: count }) =>
+  withConsumer(nats, undefined, 1, false, ({ name, num_pending: count }) =>
     natsRequest(resource, async () => {
       const items: Array<HistoryItem & { readonly subject: string }> = []
       if (count === 0) return items

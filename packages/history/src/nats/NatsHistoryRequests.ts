@@ -20,6 +20,9 @@ export const resource = `stream ${streamName}`
 /** The server deletes the consumer if the reader disappears. */
 const inactiveThreshold = nanos(10_000)
 
+/** On a message that is no item; see `NatsRemoval`. */
+export const markHeader = "Armoricore-Mark"
+
 export interface JetStreamHandles {
   readonly js: JetStreamClient
   readonly manager: JetStreamManager
@@ -43,7 +46,7 @@ export const getMessage = (
 
 /**
  * The `seq` of the last item of a room; undefined in an empty one. After the removal of a subject's last message, a server before
- * 2.10 finds no last message until the next one is published. Then it is searched: the next message is known for any `seq`.
+ * 2.10.25 finds no last message until the next one is published. Then it is searched: the next message is known for any `seq`.
  */
 export const lastSeqOf = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string) {
   const last = yield* getMessage(nats, { last_by_subj: subjectOf(room) })
@@ -72,9 +75,10 @@ export const toItem = ({ data, header, seq }: StoredMsg): HistoryItem => ({
 /** Messages of one fetch. */
 export const maxFetch = 128
 
+/** Reads the messages of a subject, or all of them. */
 export const withConsumer = <A, E>(
   { manager }: JetStreamHandles,
-  subject: string,
+  subject: string | undefined,
   from: number,
   headersOnly: boolean,
   use: (consumer: ConsumerInfo) => Effect.Effect<A, E>,
@@ -82,7 +86,7 @@ export const withConsumer = <A, E>(
   Effect.acquireUseRelease(
     natsRequest(resource, () =>
       manager.consumers.add(streamName, {
-        filter_subject: subject,
+        ...(subject === undefined ? {} : { filter_subject: subject }),
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: Math.max(1, from),
         ack_policy: AckPolicy.None,

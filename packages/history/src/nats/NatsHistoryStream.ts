@@ -21,9 +21,6 @@ export const isIndexEntry = (subject: string): boolean => subject.split(".").len
 /** Undefined if the subject has only a hash of a name that is too long. */
 export const roomOf = (subject: string): string | undefined => decodeTopic(subject.slice(prefix.length))
 
-/** Every room. */
-export const allSubjects = `${prefix}>`
-
 /** `Nats-Msg-Id`, by which the server recognises an id of a room that was appended before. */
 export const messageIdOf = (room: string, id: string): string => `${encodeTopic(room)}/${id}`
 

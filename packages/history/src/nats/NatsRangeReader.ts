@@ -10,6 +10,7 @@ import {
   countFrom,
   getMessage,
   type JetStreamHandles,
+  markHeader,
   maxFetch,
   resource,
   toItem,
@@ -67,10 +68,14 @@ export const count = Effect.fnUntraced(function* (nats: JetStreamHandles, room: 
   return Math.min(limit, items.length)
 })
 
-const nextItem = (nats: JetStreamHandles, room: string, from: number) =>
-  Effect.map(getMessage(nats, { seq: from, next_by_subj: subjectOf(room) }), (found) =>
-    found === undefined ? undefined : toItem(found),
-  )
+const nextItem = Effect.fnUntraced(function* (nats: JetStreamHandles, room: string, from: number) {
+  for (let seq = from; ;) {
+    const found = yield* getMessage(nats, { seq, next_by_subj: subjectOf(room) })
+    if (found === undefined) return undefined
+    if (!found.header.has(markHeader)) return toItem(found)
+    seq = found.seq + 1
+  }
+})
 
 const readByConsumer = (
   nats: JetStreamHandles,
@@ -81,23 +86,27 @@ const readByConsumer = (
   withConsumer(nats, subjectOf(room), from, headersOnly, ({ name, num_pending: count }) =>
     natsRequest(resource, async (): Promise<RangeItems> => {
       const items: Array<HistoryItem> = []
+      let read = 0
+      let position = 0
       const result = (isWhole: boolean) => ({ items: items.filter(({ seq }) => seq < to), isWhole, isLagging: false })
       const consumer = await nats.js.consumers.get(streamName, name)
       const end = Math.min(to, last)
-      while (items.length < count) {
-        const batch = Math.min(maxFetch, count - items.length)
+      while (read < count) {
+        const batch = Math.min(maxFetch, count - read)
         let received = 0
         for await (const message of await consumer.fetch({ max_messages: batch, expires: 2_000 })) {
+          position = message.seq
           const id = itemIdOf(message.headers?.get("Nats-Msg-Id"))
-          items.push({ seq: message.seq, id, body: message.data })
+          if (!message.headers?.has(markHeader)) items.push({ seq: message.seq, id, body: message.data })
           if (++received === batch) break
         }
-        if ((items.at(-1)?.seq ?? 0) >= end) return result(to !== Number.POSITIVE_INFINITY || items.length >= count)
+        read += received
+        if (position >= end) return result(to !== Number.POSITIVE_INFINITY || read >= count)
         if (isEnough(items)) return result(false)
         // Removed or deleted since they were counted.
         if (received === 0) break
       }
-      return { ...result(true), isLagging: (items.at(-1)?.seq ?? 0) < end }
+      return { ...result(true), isLagging: position < end }
     }),
   )
 

@@ -24,6 +24,11 @@ const fresh = Effect.sync(() => `chat:room:${randomUUID()}`)
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (body: Uint8Array) => new TextDecoder().decode(body)
 
+const permutations = (items: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> =>
+  items.length === 0
+    ? [[]]
+    : items.flatMap((first) => permutations(items.filter((one) => one !== first)).map((rest) => [first, ...rest]))
+
 const retained = (appended: AppendResult) => {
   if (appended._tag === "Removed") throw new Error("it was removed")
   return appended
@@ -301,6 +306,28 @@ export const behaviourSuite = (name: string, history: Layer.Layer<History, unkno
         assert.deepStrictEqual((yield* read(room)).ids, ["m0", "m1", "m4"])
         yield* remove(room, "m0")
         assert.deepStrictEqual((yield* read(room)).ids, ["m1", "m4"])
+      }),
+    )
+
+    it.effect("has the other items after removals in any order", () =>
+      Effect.gen(function* () {
+        // regression: NATS before 2.10.25 lost the last item of a room that was left after others, with the newest first.
+        const { count, get, remove } = yield* History
+        for (const order of permutations(["m0", "m1", "m2", "m3"])) {
+          const room = yield* fresh
+          yield* fill(room, 0, 4)
+          yield* say(yield* fresh, "other")
+          const left = new Set(["m0", "m1", "m2", "m3"])
+          for (const id of order) {
+            assert.isTrue(yield* remove(room, id))
+            left.delete(id)
+            const ids = [...left].sort()
+            assert.deepStrictEqual((yield* read(room)).ids, ids, `after ${order.join()} until ${id}`)
+            assert.deepStrictEqual((yield* read(room, 0)).ids, ids, `after ${order.join()} until ${id}`)
+            assert.strictEqual(yield* count(room, 0, 10), ids.length)
+            for (const other of ids) assert.isDefined(yield* get(room, other))
+          }
+        }
       }),
     )
 

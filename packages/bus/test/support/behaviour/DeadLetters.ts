@@ -53,6 +53,31 @@ export const deadLetterBehaviour = ({ lacks, shared, test }: BehaviourTests): vo
       assert.lengthOf(yield* bus.deadLetters.list({ limit: 10 }), 3)
     }))
 
+  test("dead letters are listed whichever others of their type were removed before", (bus) =>
+    Effect.gen(function* () {
+      // regression: NATS before 2.10.25 lost the last one of a type after removals with the newest first.
+      const address = Address.deadLetter("media", "media.ready")
+      const add = (id: string, type = address) => bus.publish({ address: type, id, body: bytes(id) })
+      yield* add("other", Address.deadLetter("ai", "media.ready"))
+      yield* Effect.forEach(["a", "b", "c"], (id) => add(id), { discard: true })
+      const [, a, b, c] = yield* bus.deadLetters.list({ limit: 10 })
+      yield* bus.deadLetters.remove(c?.deadLetterId ?? "")
+      yield* bus.deadLetters.remove(a?.deadLetterId ?? "")
+      for (const filter of [
+        {},
+        { service: "media" },
+        { type: "media.ready" },
+        { service: "media", type: "media.ready" },
+      ]) {
+        const found = yield* bus.deadLetters.list({ ...filter, limit: 10 })
+        assert.include(
+          found.map(({ deadLetterId }) => deadLetterId),
+          b?.deadLetterId ?? "",
+          JSON.stringify(filter),
+        )
+      }
+    }))
+
   test("a dead letter may be larger than a message", (bus) =>
     Effect.gen(function* () {
       const body = Uint8Array.from({ length: 2_000_000 }, (_, index) => index % 253)
