@@ -1,7 +1,7 @@
 /**
  * Runs after `npm ci`: removes what no one reads, a sixth of the installed files by size. The headers of the Node that npm
  * installed are for compiling addons (67 MB), source maps for debuggers in browsers (28 MB), and the `dist-es` of the AWS
- * packages for bundlers (7 MB).
+ * packages for bundlers (7 MB). mrml has a copy of its WebAssembly for each kind of bundler (2 MB).
  */
 import { existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -25,3 +25,6 @@ const removeMaps = (folder) => {
   }
 }
 removeMaps(modules)
+
+for (const file of ["bundler/mrml_wasm_bg.wasm", "web/mrml_wasm_bg.wasm"])
+  rmSync(join(modules, "mrml", file), { force: true })

@@ -162,6 +162,10 @@ describe.skipIf(php.missing)("PHP", () => {
           return await answer.text()
         })
         yield* until(Effect.map(inboxOf, (text) => text.includes('"title":"Anna commented"')))
+        const steps = run("workflow-run.php", [runId], mine)
+        yield* until(
+          Effect.map(steps, (text) => text.startsWith("new-comment running\ndone in_app\ncurrent delay 1 h\n")),
+        )
         const scheduled = yield* run("schedule.php", ["42", "trial-42", "+1 day"], mine)
         yield* until(Effect.map(stateOf(scheduled), (text) => text.includes('"status":"pending"')))
         assert.strictEqual(yield* run("cancel.php", ["trial-42"], mine), "cancelled")

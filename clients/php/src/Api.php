@@ -143,6 +143,40 @@ final class Api implements Publisher
         return $this->call('POST', '/v1/audiences/' . rawurlencode($name) . '/members', Event::json(['add' => $add, 'remove' => $remove]));
     }
 
+    /**
+     * Workflow runs, newest first: what became of requests with a `workflow`.
+     *
+     * @param array<string, string|int> $filter workflow, user_id, status (`running`, `done`, `failed`, `digested`, `cancelled`), limit, after
+     * @return array{runs: list<array<string, mixed>>, next?: string}
+     */
+    public function workflowRuns(array $filter = []): array
+    {
+        return $this->call('GET', '/v1/workflow-runs' . ($filter === [] ? '' : '?' . http_build_query($filter)), '');
+    }
+
+    /**
+     * A workflow run with its steps.
+     *
+     * @param string $id the id of the event that began it
+     * @return array<string, mixed>
+     */
+    public function workflowRun(string $id): array
+    {
+        return $this->call('GET', '/v1/workflow-runs/' . rawurlencode($id), '');
+    }
+
+    /** Continues a failed run at the step that failed. */
+    public function retryWorkflowRun(string $id): void
+    {
+        $this->call('POST', '/v1/workflow-runs/' . rawurlencode($id) . '/retry', '');
+    }
+
+    /** Ends what the run has not sent yet. */
+    public function cancelWorkflowRun(string $id): void
+    {
+        $this->call('POST', '/v1/workflow-runs/' . rawurlencode($id) . '/cancel', '');
+    }
+
     private static function userPath(string|int $userId): string
     {
         return '/v1/users/' . rawurlencode((string) $userId);

@@ -26,6 +26,7 @@ import * as TopicHandlers from "./TopicHandlers.ts"
 import * as TranscriptHandlers from "./TranscriptHandlers.ts"
 import * as TusHandlers from "./tus/TusHandlers.ts"
 import * as UploadHandlers from "./UploadHandlers.ts"
+import * as WorkflowRunHandlers from "./WorkflowRunHandlers.ts"
 
 export interface ApiOptions {
   readonly events: EventHandlers.EventsOptions
@@ -58,6 +59,7 @@ export const layer = ({ events, resumable, transcripts, uploads }: ApiOptions) =
         CaptionHandlers.layer({ bucket: uploads.bucket }),
         TranscriptHandlers.layer(transcripts),
         NotificationHandlers.layer,
+        WorkflowRunHandlers.layer({ signingKeys: events.signingKeys }),
         Layer.provide(SuppressionHandlers.layer, SuppressionList.layer),
         InboxHandlers.layer({ signingKeys: events.signingKeys }),
         Layer.provide(DeviceHandlers.layer({ signingKeys: events.signingKeys }), UserDevices.layer),

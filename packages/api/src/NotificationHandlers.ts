@@ -62,7 +62,13 @@ export const layer = HttpApiBuilder.group(
         else if (remainingLookups-- <= 0) responses.push({ ...base, status: "requested" })
         else responses.push({ ...base, ...(yield* deliveryProgress(entry)) })
       }
-      return { ...state, requested_at: new Date(state.requested_at).toISOString(), deliveries: responses }
+      const { send_at, ...shown } = state
+      return {
+        ...shown,
+        requested_at: new Date(state.requested_at).toISOString(),
+        ...(send_at === undefined || state.status !== "pending" ? {} : { send_at: new Date(send_at).toISOString() }),
+        deliveries: responses,
+      }
     })
 
     const findByIdOrAlias = Effect.fnUntraced(function* (id: string) {
@@ -77,7 +83,11 @@ export const layer = HttpApiBuilder.group(
       // UUIDs are stored in lower case; publishers may send upper case.
       const entry = isNotificationId(id) ? yield* findByIdOrAlias(id.toLowerCase()) : Option.none()
       if (Option.isNone(entry)) {
-        return yield* problem(404, "not_found", "no notification with this id is known; ids expire after 30 days")
+        return yield* problem(
+          404,
+          "not_found",
+          "no notification with this id is known; ids expire after 30 days. A request with a workflow is at /v1/workflow-runs/{id}",
+        )
       }
       const state = entry.value.value
       if (state.user_id !== identity.userId && !hasRole(identity, "operator")) {

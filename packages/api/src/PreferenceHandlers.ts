@@ -1,7 +1,7 @@
 /** `GET` and `PUT /v1/users/{id}/preferences`. */
 import type { Revocations } from "@armoricore/auth/Revocations"
 import type { Tokens } from "@armoricore/auth/Tokens"
-import { Preferences } from "@armoricore/domain/Preferences"
+import { preferenceChannels, Preferences } from "@armoricore/domain/Preferences"
 import type { SigningKeys } from "@armoricore/domain/Signature"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { Effect, Schema } from "effect"
@@ -13,14 +13,31 @@ import { type ApiError, asProblem } from "./Problem.ts"
 import * as RequestBody from "./RequestBody.ts"
 import * as UserAccess from "./UserAccess.ts"
 
-/** A body with a misspelt name must not clear everything. */
+/** The body replaces everything, so a misspelt name would clear a choice: it is refused. */
 const NotEmpty = Schema.Record(Schema.String, Schema.Unknown).check(
-  Schema.makeFilter((body: object) =>
-    Object.keys(Preferences.fields).some((name) => name in body)
+  Schema.makeFilter((body: object) => {
+    const names = Object.keys(body)
+    if (names.length === 0)
+      return {
+        path: ["categories"],
+        issue: "send at least one of categories, quiet_hours and locale; others are cleared",
+      }
+    const unknown = names.find((name) => !Object.hasOwn(Preferences.fields, name))
+    if (unknown !== undefined)
+      return { path: [unknown], issue: `unknown field; the fields are ${Object.keys(Preferences.fields).join(", ")}` }
+    const [channel] = Object.entries(recordOf("categories" in body ? body.categories : undefined)).flatMap(
+      ([category, choice]) =>
+        Object.keys(recordOf(choice)).flatMap((name) =>
+          preferenceChannels.some((known) => known === name) ? [] : [["categories", category, name]],
+        ),
+    )
+    return channel === undefined
       ? undefined
-      : { path: ["categories"], issue: "send at least one of categories, quiet_hours and locale; others are cleared" },
-  ),
+      : { path: channel, issue: `unknown channel; the channels are ${preferenceChannels.join(", ")}` }
+  }),
 )
+
+const recordOf = (value: unknown): object => (typeof value === "object" && value !== null ? value : {})
 
 type Request = HttpServerRequest.HttpServerRequest
 

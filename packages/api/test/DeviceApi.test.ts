@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { hash } from "node:crypto"
 import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
 
 const path = "/v1/users/auth0%7C7/devices"
@@ -22,6 +23,21 @@ describe("/v1/users/{id}/devices", () => {
       const listed = yield* sendRequest("GET", path, { token: yield* signToken("php", "publisher") })
       assert.deepNestedInclude(listed.body, { "devices[0].device_id": "phone-1" })
       assert.notInclude(JSON.stringify([put.body, listed.body]), token)
+      const phone = {
+        platform: "sms",
+        token: "+33 6 12 34 56 78",
+        app: null,
+        locale: "pt_BR",
+        time_zone: null,
+        web_push: null,
+      }
+      const registered = yield* sendRequest("PUT", `${path}/sms`, { token: own, body: JSON.stringify(phone) })
+      // As `device.token_invalid` names the number: without blanks.
+      assert.deepInclude(registered.body, {
+        platform: "sms",
+        token_hash: hash("sha256", "+33612345678"),
+        locale: "pt_BR",
+      })
       assert.strictEqual((yield* sendRequest("DELETE", `${path}/phone-1`, { token: own })).status, 204)
       const again = yield* sendRequest("DELETE", `${path}/phone-1`, { token: own })
       assert.deepInclude(again.body, { status: 404, code: "not_found" })
@@ -36,6 +52,7 @@ describe("/v1/users/{id}/devices", () => {
         [{ platform: "android" }, "token"],
         [{ platform: "ios", token: "not hexadecimal" }, "token"],
         [{ platform: "email", token: "Anna <anna@example.org>" }, "token"],
+        [{ platform: "sms", token: "0612345678" }, "token"],
         [{ platform: "web", token }, "web_push"],
         [{ platform: "android", token, time_zone: "Europe/Atlantis" }, "time_zone"],
         [{ platform: "android", token, locale: "not a language" }, "locale"],

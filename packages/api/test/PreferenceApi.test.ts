@@ -23,9 +23,13 @@ describe("/v1/users/{id}/preferences", () => {
       // PHP encodes empty objects as [].
       assert.deepStrictEqual((yield* put({ categories: { orders: [] } })).body, { categories: { orders: {} } })
       assert.deepStrictEqual((yield* put({ categories: [], locale: "de" })).body, { categories: {}, locale: "de" })
+      // A database has NULL for a choice that was not made.
+      assert.deepStrictEqual((yield* put({ categories: {}, quiet_hours: null, locale: null })).body, { categories: {} })
       for (const [body, wrong] of [
         [{}, "categories"],
-        [{ category: {} }, "categories"],
+        [{ category: {} }, "category"],
+        [{ categories: {}, quietHours: {} }, "quietHours"],
+        [{ categories: { orders: { mail: false } } }, "categories.orders.mail"],
         [{ categories: { "A b": {} } }, "categories"],
         [{ categories: { orders: { push: "yes" } } }, "categories.orders.push"],
         [{ categories: {}, quiet_hours: { from: "22:00", to: "22:00", time_zone: "UTC" } }, "quiet_hours.to"],

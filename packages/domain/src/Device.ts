@@ -2,8 +2,11 @@
 import { Schema } from "effect"
 import { WebPushSubscription } from "./events/notification.ts"
 
-/** `android` and `fcm` have a token of Firebase, `ios` one of APNs, `web` a subscription, `email` an address as its token. */
-export const platforms = ["ios", "android", "fcm", "web", "email"] as const
+/**
+ * `android` and `fcm` have a token of Firebase, `ios` one of APNs, `web` a subscription; `email` an address and `sms` a phone number as
+ * its token.
+ */
+export const platforms = ["ios", "android", "fcm", "web", "email", "sms"] as const
 export const Platform = Schema.Literals(platforms)
 export type Platform = typeof Platform.Type
 

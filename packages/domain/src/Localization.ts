@@ -23,8 +23,8 @@ export const TimeZone = Schema.String.check(
   Schema.makeFilter((name: string) => isTimeZone(name) || "must be a time zone such as Europe/Paris"),
 )
 
-/** BCP 47: `fr`, `pt-BR`. */
+/** BCP 47: `fr`, `pt-BR`. PHP's `pt_BR` is the same language. */
 export const Locale = Schema.String.check(
   Schema.isMaxLength(35),
-  Schema.makeFilter((tag: string) => isLocale(tag) || "must be a language such as fr or pt-BR"),
+  Schema.makeFilter((tag: string) => isLocale(tag.replaceAll("_", "-")) || "must be a language such as fr or pt-BR"),
 )

@@ -3,7 +3,7 @@
  * functions, and so may a page.
  */
 import { Effect, Schema } from "effect"
-import { PhpObject } from "./JsonCodecs.ts"
+import { optionalNullable, PhpObject } from "./JsonCodecs.ts"
 import { Locale, TimeZone } from "./Localization.ts"
 
 /** The channels that a user may switch. */
@@ -50,8 +50,8 @@ export const Preferences = Schema.Struct({
       }),
     )
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed({}))),
-  quiet_hours: Schema.optionalKey(QuietHours),
-  locale: Schema.optionalKey(Locale),
+  quiet_hours: optionalNullable(QuietHours),
+  locale: optionalNullable(Locale),
 })
 export type Preferences = typeof Preferences.Type
 

@@ -89,6 +89,9 @@ export const DigestItem = Schema.Struct({
 })
 export type DigestItem = typeof DigestItem.Type
 
+export const runStatuses = ["running", "done", "failed", "digested", "cancelled"] as const
+export const RunStatus = Schema.Literals(runStatuses)
+
 export const WorkflowRun = Schema.Struct({
   run_id: Schema.String,
   workflow: Schema.String,
@@ -101,13 +104,15 @@ export const WorkflowRun = Schema.Struct({
   /** The index of the instruction that is next. */
   position: Schema.Int,
   /** `digested`: the run of the first request of its digest continues for it. */
-  status: Schema.Literals(["running", "done", "failed", "digested", "cancelled"]),
+  status: RunStatus,
   /** Why the instruction at `position` failed, after all its attempts. An operator may retry it. */
   error: Schema.optionalKey(Failure),
   /** Of the instruction at `position`, epoch milliseconds. */
   wake_at: Schema.optionalKey(Schema.Finite),
   /** The key of the digest that the run is part of. */
   digest_key: Schema.optionalKey(Schema.String),
+  /** Of a `digested` run: the run that continues for it. */
+  digest_leader: Schema.optionalKey(Schema.String),
   digest: Schema.optionalKey(Schema.Array(DigestItem)),
   /** The notifications of the steps so far, by the name of the step. */
   sent: Schema.Record(Schema.String, Schema.String),
@@ -116,6 +121,10 @@ export const WorkflowRun = Schema.Struct({
   updated_at: Schema.String,
 })
 export type WorkflowRun = typeof WorkflowRun.Type
+
+/** Whether further steps may follow. */
+export const isOpenRun = ({ status }: Pick<WorkflowRun, "status">): boolean =>
+  status === "running" || status === "failed"
 
 /** An open digest: the run of its first request waits until it closes. */
 export const Digest = Schema.Struct({

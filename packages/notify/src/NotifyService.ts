@@ -15,6 +15,7 @@ import { type HandlerError, on, onWork } from "@armoricore/worker/Handler"
 import { emit, enqueue, type ResultMessage } from "@armoricore/worker/ResultMessage"
 import { Audiences } from "@armoricore/state/Audiences"
 import { UserDevices } from "@armoricore/state/UserDevices"
+import * as Timestamp from "@armoricore/domain/Timestamp"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import * as Worker from "@armoricore/worker/Worker"
 import type * as WorkSchemas from "@armoricore/worker/WorkSchemas"
@@ -317,8 +318,13 @@ export const layerNoDeps = Layer.effectDiscard(
       concurrency: 16,
       handle: (event) =>
         Effect.gen(function* () {
-          const id = Schedules.idOf(event)
-          if (yield* cancelSend(id)) return []
+          const { context = {}, user_id, workflow } = event.payload
+          if (workflow !== undefined && user_id !== undefined) {
+            const until = Timestamp.toMillis(event.timestamp)
+            if (yield* workflows.cancelMatching({ workflow, userId: user_id, context, until })) return []
+            return yield* schedules.missed(event, `no open run of the workflow ${workflow} for the user ${user_id}`)
+          }
+          if (yield* cancelSend(Schedules.idOf(event))) return []
           return yield* schedules.cancel(event)
         }),
       onFailure: () => [],

@@ -166,15 +166,17 @@ export const retryConflicts = <A, E, R>(
 
 const pageSize = 200
 
-/** Runs `use` for every document, page by page. `use` may remove it. */
+/** Runs `use` for every document whose key has the prefix, page by page. `use` may remove it. */
 export const forEach = Effect.fnUntraced(function* <A, E, R>(
   collection: Collection<A>,
   use: (document: Document<A>) => Effect.Effect<void, E, R>,
+  prefix = "",
 ): Effect.fn.Return<void, StateError | E, R> {
   let after: string | undefined
   for (;;) {
     const page: ReadonlyArray<Document<A>> = yield* collection.list({
       limit: pageSize,
+      ...(prefix === "" ? {} : { prefix }),
       ...(after === undefined ? {} : { after }),
     })
     yield* Effect.forEach(page, use, { discard: true })

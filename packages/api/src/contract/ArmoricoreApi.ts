@@ -16,6 +16,7 @@ import { TopicApi } from "./TopicApi.ts"
 import { TranscriptApi } from "./TranscriptApi.ts"
 import { TusApi } from "./TusApi.ts"
 import { UploadApi } from "./UploadApi.ts"
+import { WorkflowRunApi } from "./WorkflowRunApi.ts"
 
 export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(EventApi)
@@ -25,6 +26,7 @@ export class ArmoricoreApi extends HttpApi.make("armoricore")
   .add(TranscriptApi)
   .add(CaptionApi)
   .add(NotificationApi)
+  .add(WorkflowRunApi)
   .add(InboxApi)
   .add(DeviceApi)
   .add(PreferenceApi)

@@ -1,5 +1,6 @@
 /** The registry of devices: where push notifications and mail of a user go. */
 import { Device, Platform } from "@armoricore/domain/Device"
+import { optionalNullable } from "@armoricore/domain/JsonCodecs"
 import { Locale, TimeZone } from "@armoricore/domain/Localization"
 import { WebPushSubscription } from "@armoricore/domain/events/notification"
 import { Schema } from "effect"
@@ -22,6 +23,10 @@ const tokenRules: Readonly<Record<Exclude<Platform, "web">, readonly [pattern: R
   ios: [/^(?:[0-9a-fA-F]{2}){16,100}$/, "an APNs token consists of hexadecimal digits"],
   android: [/^[\x21-\x7e]{1,4096}$/, "an FCM token has 1 to 4,096 printable ASCII characters and no spaces"],
   fcm: [/^[\x21-\x7e]{1,4096}$/, "an FCM token has 1 to 4,096 printable ASCII characters and no spaces"],
+  sms: [
+    /^\+[1-9](?:[\s().-]*[0-9]){6,14}$/,
+    "a phone number has a + and 7 to 15 digits with the country code, for example +15005550006",
+  ],
   email: [/^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]{1,190}$/u, "use the form name@example.com"],
 }
 
@@ -42,13 +47,14 @@ const faultOf = ({ platform, token, web_push }: Registration) => {
 export const DeviceRegistration = Schema.Struct({
   platform: Platform.annotate({
     description:
-      "`ios`: a token of APNs. `android` and `fcm`: a token of Firebase. `web`: a subscription. `email`: an address as `token`.",
+      "`ios`: a token of APNs. `android` and `fcm`: a token of Firebase. `web`: a subscription. `email`: an address as `token`. " +
+      "`sms`: a phone number with + and country code as `token`.",
   }),
-  token: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(4_096))),
-  web_push: Schema.optionalKey(WebPushSubscription),
-  app: Schema.optionalKey(AppName.annotate({ description: "One of several apps, as in `APNS_APPS` and `FCM_APPS`." })),
-  locale: Schema.optionalKey(Locale),
-  time_zone: Schema.optionalKey(TimeZone),
+  token: optionalNullable(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(4_096))),
+  web_push: optionalNullable(WebPushSubscription),
+  app: optionalNullable(AppName.annotate({ description: "One of several apps, as in `APNS_APPS` and `FCM_APPS`." })),
+  locale: optionalNullable(Locale),
+  time_zone: optionalNullable(TimeZone),
 })
   .check(Schema.makeFilter(faultOf))
   .annotate({ identifier: "DeviceRegistration" })

@@ -27,6 +27,9 @@ export const NotificationResponse = Schema.Struct({
   status: NotificationState.fields.status,
   error: NotificationState.fields.error,
   requested_at: Schema.String,
+  send_at: Schema.optionalKey(
+    Schema.String.annotate({ description: "While it waits for this time or for the end of quiet hours, RFC 3339." }),
+  ),
   ended_at: NotificationState.fields.ended_at,
   updated_at: NotificationState.fields.updated_at,
   deliveries: Schema.Array(DeliveryResponse),

@@ -41,6 +41,27 @@ export class WebhookApi extends HttpApiGroup.make("webhooks")
       success: HttpApiSchema.NoContent,
       error: problems(400, 401, 403, 413, 503),
     }).annotateMerge(OpenApi.annotations({ summary: "SES events from SNS, verified by the SNS signature" })),
+    HttpApiEndpoint.post("twilio", "/v1/webhooks/twilio", {
+      payload: Schema.Record(Schema.String, Schema.String).pipe(HttpApiSchema.asFormUrlEncoded()),
+      success: HttpApiSchema.NoContent,
+      error: problems(400, 401, 413, 503),
+    }).annotateMerge(OpenApi.annotations({ summary: "Delivery reports of Twilio, verified by their signature" })),
+    HttpApiEndpoint.get("preferencePage", "/v1/preferences/:token", {
+      params: { token: Schema.String },
+      success: html,
+      error: [html.pipe(HttpApiSchema.status(404)), html.pipe(HttpApiSchema.status(503))],
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "Page of the link in mails, where a reader chooses what to receive" }),
+    ),
+    HttpApiEndpoint.post("savePreferences", "/v1/preferences/:token", {
+      params: { token: Schema.String },
+      success: html,
+      error: [
+        html.pipe(HttpApiSchema.status(400)),
+        html.pipe(HttpApiSchema.status(404)),
+        html.pipe(HttpApiSchema.status(503)),
+      ],
+    }).annotateMerge(OpenApi.annotations({ summary: "Save the choice of that page" })),
     HttpApiEndpoint.get("unsubscribePage", "/v1/unsubscribe/:token", {
       params: { token: Schema.String },
       success: html,

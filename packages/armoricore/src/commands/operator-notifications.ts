@@ -1,5 +1,5 @@
 /** `armoricore operator runs`, `run`, `retry-run`, `sends`, `cancel-notification`: workflow runs and sends to audiences. */
-import { RunStatus } from "@armoricore/operator/api/Notification"
+import { RunStatus } from "@armoricore/domain/WorkflowRun"
 import { Console, Effect, Option } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { operatorCommand } from "./operator-command.ts"

@@ -105,25 +105,33 @@ export const EmailOptions = Schema.Struct({
   preheader: optionalNullable(Schema.String),
 })
 
-export const Category = Schema.String.check(Schema.isPattern(/^[a-z0-9_-]{1,64}$/u))
+export const Category = Schema.String.check(
+  Schema.isPattern(/^[a-z0-9_-]{1,64}$/u, { expected: "a name of 1 to 64 characters of a-z 0-9 _ -" }),
+)
+
+/** The name of a file of `NOTIFY_WORKFLOWS`. */
+export const WorkflowName = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9_-]{1,64}$/u, { expected: "a name of 1 to 64 characters of A-Z a-z 0-9 _ -" }),
+)
 
 interface RequestedFields {
   readonly workflow?: string
   readonly notification_type?: string
   readonly title?: string
   readonly body?: string
+  readonly template?: string
 }
 
 export const NotificationRequested = Schema.Struct({
   user_id: UserId,
-  /** With a workflow, whose steps have types, optional like the texts. */
+  /** Optional with a workflow, whose steps have types. The texts are optional with a workflow or a template. */
   notification_type: optionalNullable(NotificationType),
   title: optionalNullable(Schema.String),
   body: optionalNullable(Schema.String),
   /** Every member of this audience gets the notification; `user_id` is the user who sends it. */
   audience: optionalNullable(AudienceName),
   /** A workflow of `NOTIFY_WORKFLOWS`, which sends its steps. */
-  workflow: optionalNullable(Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{1,64}$/u))),
+  workflow: optionalNullable(WorkflowName),
   data: optionalNullable(Metadata),
   /**
    * Without recipients: `data.email`, `data.phone`; `data.device_token` with `data.platform` `ios` for APNs, else FCM. Without
@@ -154,7 +162,8 @@ export const NotificationRequested = Schema.Struct({
 }).check(
   Schema.makeFilter((payload: RequestedFields) => {
     if (payload.workflow !== undefined) return undefined
-    const missing = (["notification_type", "title", "body"] as const).find((field) => payload[field] === undefined)
+    const texts = payload.template === undefined ? (["title", "body"] as const) : []
+    const missing = (["notification_type", ...texts] as const).find((field) => payload[field] === undefined)
     return missing === undefined ? undefined : { path: [missing], issue: missingField }
   }),
 )
@@ -241,16 +250,37 @@ export const NotificationProgress = Schema.Struct({
   percent: Schema.Int,
 })
 
-/** Cancels what was not sent yet: by the id of the notification, or by the idempotency key of its request. */
+interface CancelledFields {
+  readonly notification_id?: string
+  readonly idempotency_key?: string
+  readonly workflow?: string
+  readonly user_id?: string
+  readonly context?: object
+}
+
+/**
+ * Cancels what was not sent yet: by the id of the notification, by the idempotency key of its request, or every run of a workflow
+ * for a user that began before.
+ */
 export const NotificationCancelled = Schema.Struct({
   notification_id: optionalNullable(NotificationId),
   idempotency_key: optionalNullable(Schema.NonEmptyString),
+  workflow: optionalNullable(WorkflowName),
+  /** Of the runs of `workflow`. */
+  user_id: optionalNullable(UserId),
+  /** Only runs of `workflow` whose `context` or `data` has these values; a name may be a path such as `order.id`. */
+  context: optionalNullable(PhpObject(Schema.Record(Schema.String, Schema.Json))),
 }).check(
-  Schema.makeFilter((payload: { readonly notification_id?: string; readonly idempotency_key?: string }) =>
-    (payload.notification_id === undefined) === (payload.idempotency_key === undefined)
-      ? { path: ["notification_id"], issue: "set either notification_id or idempotency_key" }
-      : undefined,
-  ),
+  Schema.makeFilter(({ context, idempotency_key, notification_id, user_id, workflow }: CancelledFields) => {
+    if ([notification_id, idempotency_key, workflow].filter((one) => one !== undefined).length !== 1)
+      return {
+        path: ["notification_id"],
+        issue: "set one of notification_id, idempotency_key, and workflow with user_id",
+      }
+    if (workflow !== undefined) return user_id === undefined ? { path: ["user_id"], issue: missingField } : undefined
+    if (user_id !== undefined) return { path: ["user_id"], issue: "belongs to workflow: set workflow too" }
+    return context === undefined ? undefined : { path: ["context"], issue: "belongs to workflow: set workflow too" }
+  }),
 )
 
 /** A notification for the in-app inbox of its user. */

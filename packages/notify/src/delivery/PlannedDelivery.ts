@@ -11,7 +11,8 @@ import {
   type DeliveryEntry,
 } from "@armoricore/domain/NotificationState"
 import { withPreheader } from "../request/EmailOptions.ts"
-import { fromText } from "../request/Html.ts"
+import { escape, fromText } from "../request/Html.ts"
+import { preferencesUrlMarker } from "../request/Templates.ts"
 import type { Message } from "../provider/Provider.ts"
 import { uuidOf } from "../request/Target.ts"
 
@@ -53,8 +54,11 @@ export const messageOf = (
 ): Message => {
   const { actor, category, collapse_key, data, expires_at, localized, push } = notification.content
   const rendered = (planned.locale === undefined ? undefined : localized?.[planned.locale]) ?? notification.content
-  const { attachments = none, email, text, title } = rendered
-  const html = planned.target.channel === "email" ? htmlOf(rendered) : undefined
+  const { attachments = none, email, title } = rendered
+  const isMail = planned.target.channel === "email"
+  const { preferences = "" } = links
+  const html = isMail ? htmlOf(rendered).replaceAll(preferencesUrlMarker, () => escape(preferences)) : undefined
+  const text = isMail ? rendered.text.replaceAll(preferencesUrlMarker, () => preferences) : rendered.text
   return {
     deliveryId: planned.delivery_id,
     notificationId: notification.notification_id,

@@ -17,7 +17,7 @@ import * as EmailOptions from "./EmailOptions.ts"
 import { PreferenceRules } from "../preferences/PreferenceRules.ts"
 import * as JsonSize from "./JsonSize.ts"
 import { DeliveryIdKey, deliveryIdOf, targetOf, targetOfDevice, targetsOf, typeOf, validateTarget } from "./Target.ts"
-import { type Rendered, Templates } from "./Templates.ts"
+import { preferencesUrlMarker, type Rendered, Templates } from "./Templates.ts"
 import { UnreadBadge } from "./UnreadBadge.ts"
 
 type Requested = EventOf<"notification.requested">
@@ -236,6 +236,11 @@ const renderTexts = Effect.fnUntraced(function* (
   const rendered =
     template === undefined ? plain : yield* (yield* Templates).render(template, payload.context ?? {}, locale)
   const mail = payload.notification_type === "email"
+  if ((!mail || payload.category === undefined) && `${rendered.text}${rendered.html}`.includes(preferencesUrlMarker))
+    return yield* reject(
+      "template_context",
+      `the template ${template} writes preferences_url, which only e-mail with a category has; set category`,
+    )
   // The fields of the request replace those of its template.
   const email = rendered.email === undefined ? payload.email : { ...rendered.email, ...payload.email }
   const attachments = [...(payload.attachments ?? []), ...(rendered.attachments ?? [])]

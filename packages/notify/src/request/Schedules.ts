@@ -89,6 +89,17 @@ export const make = (start: (state: NotificationState) => ReadonlyArray<ResultMe
         }),
       )
 
+    /** Nothing to cancel was found: what the cancellation names may still arrive. */
+    const missed = Effect.fnUntraced(function* (
+      { timestamp }: EventOf<"notification.cancelled">,
+      why: string,
+    ): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
+      const age = (yield* Clock.currentTimeMillis) - Timestamp.toMillis(timestamp)
+      if (age < requestDelayMillis) return yield* DeliveryAttempts.snooze("not_requested", `${why} yet`, 1_000)
+      yield* Effect.logWarning(`Nothing was cancelled: ${why}`)
+      return []
+    })
+
     /** Ends what was not sent yet. */
     const cancel = Effect.fnUntraced(function* (
       event: EventOf<"notification.cancelled">,
@@ -97,14 +108,10 @@ export const make = (start: (state: NotificationState) => ReadonlyArray<ResultMe
       const found = yield* notifications.refresh(id)
       if (Option.isSome(found))
         return found.value.status === "pending" ? yield* suppressOpen(found.value, cancelled) : []
-      const age = (yield* Clock.currentTimeMillis) - Timestamp.toMillis(event.timestamp)
-      if (age < requestDelayMillis)
-        return yield* DeliveryAttempts.snooze("not_requested", `the notification ${id} was not requested yet`, 1_000)
-      yield* Effect.logWarning(`Nothing was cancelled: the notification ${id} does not exist`)
-      return []
+      return yield* missed(event, `the notification ${id} does not exist`)
     })
 
-    return { schedule, release, cancel, cancelLater }
+    return { schedule, release, cancel, cancelLater, missed }
   })
 
 /** The notification or the workflow's run that a cancellation names. */

@@ -60,6 +60,7 @@ export const targetOfDevice = (device: Device): Target => {
   const { platform, token = "", web_push } = device
   if (web_push !== undefined) return targetOf({ web_push })
   if (platform === "email") return targetOf({ email: token })
+  if (platform === "sms") return targetOf({ sms: token })
   return targetOf(platform === "ios" ? { apns_token: token, ...appOf(device) } : { fcm_token: token, ...appOf(device) })
 }
 

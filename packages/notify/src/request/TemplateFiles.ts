@@ -5,6 +5,8 @@
  * |---|---|
  * | `NAME.json`, `NAME.LOCALE.json` | the texts of a notification; see {@link TemplateFile} |
  * | `NAME.html.liquid`, `NAME.text.liquid`, also with `.LOCALE` after NAME | `html` and `text` of that template, where the JSON has none |
+ * | `NAME.mjml`, also with `.LOCALE` after NAME | `html` of that template in MJML, where it has none; see {@link Mjml} |
+ * | `PART.mjml` | for `<mj-include path="PART.mjml" />` |
  * | `PART.liquid`, `PART.LOCALE.liquid` | a partial or a layout, for `{% render "PART" %}` and `{% layout "PART" %}` |
  *
  * A request for `pt-BR` gets the first of `pt-BR`, `pt` and the file without a language. A language without a file of its
@@ -54,7 +56,7 @@ export const load = Effect.fnUntraced(function* (
     invalid(`${folder} cannot be read; set it to a folder of templates`),
   )
   const files = new Map<string, string>()
-  for (const name of names.filter((file) => /\.(json|liquid)$/.test(file)).toSorted()) {
+  for (const name of names.filter((file) => /\.(json|liquid|mjml)$/.test(file)).toSorted()) {
     const content = yield* Effect.mapError(fs.readFileString(join(folder, name)), () =>
       invalid(`${name} cannot be read; allow this user to read it`),
     )
@@ -78,6 +80,13 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<Template>, string> {
   // Most commands render nothing, so the library is loaded only here.
   const liquid = yield* Effect.promise(() => import("./templates/LiquidTemplate.ts"))
+  const mjml = new Map([...files].filter(([file]) => file.endsWith(".mjml")))
+  const { compile: compileMjml } =
+    mjml.size === 0 ? { compile: undefined } : yield* Effect.promise(() => import("./templates/Mjml.ts"))
+  const htmlOf = (file: string) =>
+    compileMjml === undefined || !mjml.has(file)
+      ? Effect.undefined
+      : Effect.fromResult(Result.mapError(compileMjml(file, mjml), (fault) => `${file} ${fault}`))
   const templates = templatesOf([...files.keys()])
   const bodies = new Set([...templates.values()].flatMap((variants) => [...variants.values()].flatMap(bodyFilesOf)))
   const partialFiles = [...files.keys()].filter((file) => file.endsWith(".liquid") && !bodies.has(file))
@@ -96,7 +105,7 @@ export const make = Effect.fnUntraced(function* (
   return yield* Effect.forEach(templates, ([name, variants]) =>
     Effect.map(
       Effect.forEach(variants, ([locale, file]) =>
-        Effect.flatMap(readFile(file, files), (content) => {
+        Effect.flatMap(readFile(file, files, htmlOf), (content) => {
           const language = locale === "" ? (content.locale ?? defaultLocale) : locale
           const partials = partialsFor(language)
           return Effect.map(compile(liquid, file, content, partials), (compiled) => ({
@@ -140,15 +149,22 @@ const bodyFilesOf = (file: string): ReadonlyArray<string> => {
 const readFile = (
   file: string,
   files: ReadonlyMap<string, string>,
+  mjmlOf: (file: string) => Effect.Effect<string | undefined, string>,
 ): Effect.Effect<TemplateFile & { readonly text: string }, string> =>
   Effect.flatMap(
-    Effect.mapError(
-      decode(files.get(file) ?? ""),
-      () => `${file} is not a template; write a JSON object with the strings title, text and, optionally, html`,
+    Effect.zip(
+      Effect.mapError(
+        decode(files.get(file) ?? ""),
+        () => `${file} is not a template; write a JSON object with the strings title, text and, optionally, html`,
+      ),
+      mjmlOf(file.replace(/\.json$/, ".mjml")),
     ),
-    (content) => {
+    ([content, mjml]) => {
       const [htmlFile = "", textFile = ""] = bodyFilesOf(file)
-      const html = content.html ?? files.get(htmlFile)
+      const written = content.html ?? files.get(htmlFile)
+      if (written !== undefined && mjml !== undefined)
+        return Effect.fail(`${file} has its html twice, also as MJML; remove one of them`)
+      const html = written ?? mjml
       const text = content.text ?? files.get(textFile)
       if (content.locale !== undefined && !localePattern.test(content.locale))
         return Effect.fail(`${file} has the locale ${JSON.stringify(content.locale)}; write one such as fr or pt-BR`)
@@ -231,12 +247,20 @@ const toTemplate = (
     return {
       title: renderedTitle,
       text: yield* shown(text),
-      ...(body === undefined ? {} : { html: /<html[\s>]/i.test(body) ? body : page(renderedTitle, body, locale) }),
+      ...(body === undefined
+        ? {}
+        : { html: isPage(body) ? inLanguage(body, locale) : page(renderedTitle, body, locale) }),
       ...(Object.keys(email).length === 0 ? {} : { email }),
       ...(images.size === 0 ? {} : { attachments: attachmentsOf(images) }),
     }
   }),
 })
+
+const isPage = (html: string): boolean => /<html[\s>]/i.test(html)
+
+/** MJML without `lang` has `und`, an undetermined language. */
+const inLanguage = (html: string, locale: string): string =>
+  html.startsWith('<!doctype html><html lang="und"') ? html.replaceAll(' lang="und"', ` lang="${locale}"`) : html
 
 /** An empty address is none, so that a template may leave a copy out. */
 const listOf = (value: string): ReadonlyArray<string> =>

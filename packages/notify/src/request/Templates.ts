@@ -29,6 +29,11 @@ export interface Rendered {
   readonly attachments?: ReadonlyArray<Attachment>
 }
 
+/**
+ * The variable `preferences_url` of templates. Each mail gets its own link in place of it, since the link belongs to one address.
+ */
+export const preferencesUrlMarker = "https://preferences.invalid/"
+
 type EmailOptions = NonNullable<PayloadOf<"notification.requested">["email"]>
 
 export interface Template {

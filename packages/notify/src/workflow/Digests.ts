@@ -61,15 +61,29 @@ export const make = Effect.map(Collection.make(digests), (documents) => ({
     if (found?.value.run_id !== run.run_id) return
     yield* Effect.catchTag(documents.remove(key, found.revision), "Conflict", () => Effect.void)
   }),
-  /** Takes the request of a run out of an open digest. */
+  /** Takes the request of a run out of an open digest. An empty digest is closed at once: no request joins it any more. */
   leave: (run: WorkflowRun, key: string) =>
     documents.modifyOrRetry(key, (found) =>
-      Effect.sync((): Collection.Decision<Digest, void> => {
+      Effect.sync((): Collection.Decision<Digest, Departure> => {
         const open = Option.getOrUndefined(found)?.value
-        const items = open?.items.filter(({ run_id }) => run_id !== run.run_id) ?? []
-        if (open === undefined || open.closed === true || items.length === open.items.length)
-          return [undefined, Option.none()]
-        return [undefined, Option.some({ ...open, items })]
+        if (open === undefined) return ["absent", Option.none()]
+        const isLeader = open.run_id === run.run_id
+        const items = open.items.filter(({ run_id }) => run_id !== run.run_id)
+        const isMember = items.length < open.items.length
+        if (!isLeader && !isMember) return ["absent", Option.none()]
+        if (items.length === 0 && isLeader)
+          return open.closed === true && isMember
+            ? ["closing", Option.none()]
+            : ["last", Option.some({ ...open, items, closed: true })]
+        if (open.closed === true) return ["closing", Option.none()]
+        return [isLeader ? "leading" : "left", isMember ? Option.some({ ...open, items }) : Option.none()]
       }),
     ),
 }))
+
+/**
+ * `absent`: the digest has not the request. `left`: it goes on for other requests. `leading`: as `left`, and the run itself goes on
+ * for them. `last`: it was the run's own digest, and is empty now. `closing`: the run of the digest takes its requests just now.
+ */
+export type Departure = "absent" | "left" | "leading" | "last" | "closing"
+export type Digests = Effect.Success<typeof make>

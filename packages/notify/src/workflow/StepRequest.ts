@@ -5,7 +5,10 @@ import type { SendInstruction, WorkflowRun } from "@armoricore/domain/WorkflowRu
 import { Clock, Effect } from "effect"
 import { targetOf, typeOf } from "../request/Target.ts"
 
-/** The id derives from the run and the position, so a repetition is the same notification. */
+/** The id of the notification derives from the run and the position, so a repetition is the same notification. */
+export const childIdOf = ({ run_id }: WorkflowRun, position: number): string =>
+  deriveId("workflow-notification", run_id, String(position))
+
 export const childRequest = (
   run: WorkflowRun,
   position: number,
@@ -18,7 +21,7 @@ export const childRequest = (
     const ofType = recipients.filter((recipient) => typeOf(targetOf(recipient).channel) === step.type)
     return {
       event_type: "notification.requested",
-      event_id: deriveId("workflow-notification", run.run_id, String(position)),
+      event_id: childIdOf(run, position),
       timestamp: new Date(now).toISOString(),
       source: "notify",
       ...(run.request_id === undefined ? {} : { request_id: run.request_id }),

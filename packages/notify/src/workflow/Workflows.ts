@@ -15,19 +15,25 @@ import type { EventOf } from "@armoricore/domain/EventRegistry"
 import { Failure } from "@armoricore/domain/events/failure"
 import { notificationIdOf } from "@armoricore/domain/events/notification"
 import * as Timestamp from "@armoricore/domain/Timestamp"
-import type { Instruction, SendInstruction, WorkflowRun } from "@armoricore/domain/WorkflowRun"
+import {
+  type Instruction,
+  isOpenRun as isOpen,
+  type SendInstruction,
+  type WorkflowRun,
+} from "@armoricore/domain/WorkflowRun"
 import * as Collection from "@armoricore/state/Collection"
 import { listingKeys, runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
 import type { HandlerError } from "@armoricore/worker/Handler"
-import { emit, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
+import type { ResultMessage, WorkEnvelope } from "@armoricore/worker/ResultMessage"
 import * as ScheduledWork from "@armoricore/worker/ScheduledWork"
 import { Clock, Context, Effect, Option, Schema } from "effect"
 import { Notifications } from "../request/Notifications.ts"
 import { UnreadBadge } from "../request/UnreadBadge.ts"
 import * as WorkKinds from "../WorkKinds.ts"
+import * as Cancellation from "./Cancellation.ts"
 import * as Conditions from "./Conditions.ts"
 import * as Digests from "./Digests.ts"
-import { childRequest } from "./StepRequest.ts"
+import { childIdOf, childRequest } from "./StepRequest.ts"
 import type { CompiledWorkflow } from "./WorkflowFiles.ts"
 
 /** The workflows of `NOTIFY_WORKFLOWS`. */
@@ -67,6 +73,7 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
     const scheduled = yield* ScheduledWork.make("notify")
     const conditions = yield* Conditions.make
     const digests = yield* Digests.make
+    const cancellation = yield* Cancellation.make({ digests, cancelNotification })
 
     const envelopeOf = ({ request_id, run_id }: WorkflowRun, position: number): WorkEnvelope => ({
       // A cause of its own for each step: the results of two steps have different ids.
@@ -114,6 +121,7 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
         }),
       )
       yield* publishStep(next)
+      return next
     })
 
     /** Waits until `at`, then handles the same instruction again. */
@@ -159,7 +167,9 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       switch (instruction.op) {
         case "send": {
           const { event, results } = yield* send(run, run.position, instruction)
-          yield* move(run, next, { sent: { ...run.sent, [instruction.name]: event.event_id } })
+          const moved = yield* move(run, next, { sent: { ...run.sent, [instruction.name]: event.event_id } })
+          // The run was cancelled meanwhile: what waits, for example for the end of quiet hours, is cancelled too.
+          if (moved.status === "cancelled") yield* cancelNotification(event.event_id)
           return results
         }
         case "jump":
@@ -194,13 +204,16 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
             yield* digests.remove(run, key)
             return []
           }
+          // A cancellation finds the digest by its key, so the key is stored first.
+          if ((yield* change(run, { digest_key: key })).status !== "running") return []
           const open = yield* digests.join(run, key, now, instruction.millis)
-          if (open.run_id !== run.run_id) {
-            yield* change(run, { status: "digested", digest_key: key })
-            return []
-          }
-          yield* change(run, { wake_at: open.closes_at, digest_key: key })
-          yield* wake(run, open.closes_at)
+          const isLeader = open.run_id === run.run_id
+          const joined = yield* change(run, {
+            digest_key: key,
+            ...(isLeader ? { wake_at: open.closes_at } : { status: "digested", digest_leader: open.run_id }),
+          })
+          if (joined.status === "cancelled" && !(yield* cancellation.leaveDigest(joined, open.closes_at))) return []
+          if (isLeader) yield* wake(run, open.closes_at)
           return []
         }
       }
@@ -237,7 +250,10 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       if (position === run.position && run.status === "running") return yield* carryOut(run, instruction)
       // The worker before moved the run and stopped: what it did not finish is done again, under the same ids.
       if (instruction.op === "digest" && run.digest_key !== undefined) yield* digests.remove(run, run.digest_key)
-      if (run.status === "cancelled") return []
+      if (run.status === "cancelled") {
+        if (instruction.op === "send") yield* cancelNotification(childIdOf(run, position))
+        return []
+      }
       yield* publishStep(run)
       return instruction.op === "send" ? (yield* send(run, position, instruction)).results : []
     })
@@ -246,21 +262,27 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       const { payload } = event
       const run_id = notificationIdOf(event)
       const workflow = registry.get(payload.workflow ?? "")
-      const at = new Date(yield* Clock.currentTimeMillis).toISOString()
+      const now = yield* Clock.currentTimeMillis
+      const at = new Date(now).toISOString()
       // A repetition lists the run under the same keys.
       const started_at = new Date(Timestamp.toMillis(event.timestamp)).toISOString()
+      yield* notifications.alias(event.event_id, run_id)
       if (workflow === undefined) {
         const known = registry.size === 0 ? "NOTIFY_WORKFLOWS names no folder" : [...registry.keys()].join(", ")
-        return [
-          emit("notification.failed", {
-            user_id: payload.user_id,
-            notification_id: run_id,
-            notification_type: payload.notification_type ?? "in_app",
-            error: { code: "unknown_workflow", message: `there is no workflow ${payload.workflow}; known: ${known}` },
-            failed_at: at,
-            deliveries: [],
-          }),
-        ]
+        yield* notifications.create({
+          notification_id: run_id,
+          user_id: payload.user_id,
+          notification_type: payload.notification_type ?? "in_app",
+          status: "pending",
+          source_event_id: event.event_id,
+          ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
+          content: { title: "", text: "", data: {} },
+          deliveries: [],
+          error: { code: "unknown_workflow", message: `there is no workflow ${payload.workflow}; known: ${known}` },
+          requested_at: now,
+          updated_at: at,
+        })
+        return yield* notifications.finalize(run_id)
       }
       const { actor, app, locale, push, template } = payload
       const category = payload.category ?? workflow.category
@@ -300,9 +322,7 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
         ),
       )
       const sendAt = payload.send_at === undefined ? 0 : Timestamp.toMillis(payload.send_at)
-      yield* stored.position === 0 && sendAt > (yield* Clock.currentTimeMillis)
-        ? wake(stored, sendAt)
-        : publishStep(stored)
+      yield* stored.position === 0 && sendAt > now ? wake(stored, sendAt) : publishStep(stored)
       return []
     })
 
@@ -319,19 +339,5 @@ export const make = ({ cancelNotification, request }: WorkflowDependencies) =>
       return true
     })
 
-    /** False: there is no such run. */
-    const cancel = Effect.fnUntraced(function* (id: string): Effect.fn.Return<boolean, HandlerError> {
-      const found = Option.getOrUndefined(yield* runs.get(id))?.value
-      if (found === undefined) return false
-      if (found.digest_key !== undefined) yield* digests.leave(found, found.digest_key)
-      const isLeader = found.digest_key !== undefined && found.status === "running" && found.digest === undefined
-      // The first run of a digest continues for the other requests; without any it ends when the digest closes.
-      if (isOpen(found) && !isLeader) yield* change(found, { status: "cancelled" })
-      yield* Effect.forEach(Object.values(found.sent), cancelNotification, { discard: true })
-      return true
-    })
-
-    return { start, handle, cancel, retry }
+    return { start, handle, retry, cancel: cancellation.cancel, cancelMatching: cancellation.cancelMatching }
   })
-
-const isOpen = ({ status }: WorkflowRun): boolean => status === "running" || status === "failed"

@@ -5,6 +5,8 @@
 import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
 import * as NatsServer from "@armoricore/testing/NatsServer"
+import * as PostgresServer from "@armoricore/testing/PostgresServer"
+import * as RabbitServer from "@armoricore/testing/RabbitServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Redacted } from "effect"
@@ -14,6 +16,13 @@ import { fileURLToPath } from "node:url"
 import { requestEvent, until } from "../support/NotifyHarness.ts"
 
 const natsServer = Programs.requireProgram("nats-server")
+const rabbitServer = Programs.requireProgram("rabbitmq-server")
+const postgresServer = Programs.requireProgram("postgres")
+
+const rabbitAndPostgres = Effect.gen(function* () {
+  const [rabbit, postgres] = yield* Effect.all([RabbitServer.make(), PostgresServer.make()], { concurrency: 2 })
+  return { bus: yield* rabbit.newUrl, state: postgres.url }
+})
 
 interface WorkerReport {
   readonly at?: string
@@ -78,19 +87,24 @@ const killAndRestart = Effect.fnUntraced(function* (
   return { deliveries: last?.result?.payload.deliveries ?? [], unknown: last?.unknown }
 })
 
-/** Two pushes, a digest before them and a wait between them. */
+/** Every kind of step. APNs reports no delivery, so the last push follows when the wait for it ends. */
 const workflow = {
-  name: "two-pushes",
+  name: "three-pushes",
   instructions: [
-    { op: "digest", millis: 500 },
+    { op: "digest", millis: 700 },
     { op: "send", name: "first", type: "push" },
-    { op: "delay", millis: 500 },
-    { op: "jump_unless", condition: { sent: "first" }, to: 5 },
+    { op: "delay", millis: 700 },
+    { op: "jump_unless", condition: { sent: "first" }, to: 7 },
     { op: "send", name: "second", type: "push" },
+    { op: "await", name: "second", outcome: "delivered", millis: 700, to: 7 },
+    { op: "send", name: "third", type: "push" },
   ],
 }
-/** Around the moves of the run: a step was carried out and not recorded, or recorded and not continued. */
-const moves = ["after-1", "before-2", "after-3", "before-5"]
+/**
+ * `before`, `after`: around the move of the run, when a step was carried out and not recorded, or recorded and not continued.
+ * `wait`: inside the open digest, delay and wait for a delivery.
+ */
+const moves = ["wait-0", "after-1", "before-2", "wait-2", "after-3", "before-5", "wait-5", "before-7"]
 
 const awaitStop = (reports: ReadonlyArray<WorkerReport>) => awaitReport(reports, (one) => one.at !== undefined)
 const servers = Layer.mergeAll(FakeApns.layer, FakeSmtp.layer, NodeServices.layer)
@@ -191,8 +205,12 @@ describe("when a worker process is killed", () => {
     120_000,
   )
 
-  it.live.each(natsServer.missing ? ["embedded"] : ["embedded", "nats"])(
-    "at each step of a workflow, the next process goes on with it, and each step has its effect once (%s)",
+  it.live.each([
+    "embedded",
+    ...(natsServer.missing ? [] : ["nats"]),
+    ...(rabbitServer.missing || postgresServer.missing ? [] : ["rabbitmq and postgres"]),
+  ])(
+    "at each step of a workflow and inside its waits, the next process goes on with it, and each step has its effect once (%s)",
     (bus) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
@@ -203,12 +221,13 @@ describe("when a worker process is killed", () => {
           folder,
           workflow,
           ...(bus === "nats" ? { nats: (yield* NatsServer.make()).url } : {}),
+          ...(bus.startsWith("rabbitmq") ? { rabbit: yield* rabbitAndPostgres } : {}),
           resendUnknownMail: false,
           smtp: Redacted.value((yield* FakeSmtp).url),
           apns: { baseUrl, ca, keyId, teamId, topic, key: Redacted.value(apns.key) },
         }
-        const token = (bus === "nats" ? "ea" : "eb").padEnd(64, "2")
-        const payload = { notification_type: null, workflow: "two-pushes", recipients: [{ apns_token: token }] }
+        const token = Buffer.from(bus.slice(0, 2)).toString("hex").padEnd(64, "2")
+        const payload = { notification_type: null, workflow: workflow.name, recipients: [{ apns_token: token }] }
         for (const [index, point] of moves.entries()) {
           const publish = index === 0 ? { publish: JSON.stringify(requestEvent(payload)) } : {}
           const { child, reports } = yield* start({ ...order, ...publish, point })
@@ -217,10 +236,10 @@ describe("when a worker process is killed", () => {
         }
         const { reports } = yield* start({ ...order, point: "none" })
         const sent = () => apns.sent.filter((one) => one.token === token)
-        yield* until(Effect.sync(sent), ({ length }) => length >= 2, 30)
+        yield* until(Effect.sync(sent), ({ length }) => length >= 3, 30)
         yield* awaitReport(reports, ({ result }) => result !== undefined)
-        assert.strictEqual(new Set(sent().map(({ id }) => id)).size, 2)
-        assert.lengthOf(sent(), 2)
+        assert.strictEqual(new Set(sent().map(({ id }) => id)).size, 3)
+        assert.lengthOf(sent(), 3)
       }).pipe(Effect.scoped, Effect.provide(servers)),
     60_000,
   )

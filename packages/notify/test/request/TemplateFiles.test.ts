@@ -2,6 +2,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
 import * as TemplateFiles from "../../src/request/TemplateFiles.ts"
+import { preferencesUrlMarker } from "../../src/request/Templates.ts"
 
 const folderOf = Effect.fnUntraced(function* (files: Readonly<Record<string, string>>) {
   const fs = yield* FileSystem.FileSystem
@@ -171,6 +172,8 @@ describe("templates in Liquid", () => {
         cc: ["a@example.org", "b@example.org"],
       })
       const [image] = attachments ?? []
+      const link = yield* rendered({ "a.json": JSON.stringify({ title: "x", text: "{{ preferences_url }}" }) }, {})
+      assert.strictEqual(link.text, preferencesUrlMarker)
       assert.lengthOf(attachments ?? [], 1)
       assert.strictEqual(image?.file_path, "s3://media/logo.png")
       assert.strictEqual(html.split(`cid:${image?.content_id}`).length, 3)
@@ -200,6 +203,46 @@ describe("templates in Liquid", () => {
         assert.match(fault, /^template_context: the template a cannot be filled: ./)
         assert.include(fault, expected)
       }
+    }),
+  )
+
+  it.live("in MJML are HTML for mail programs, with Liquid in texts, attributes and between elements", () =>
+    Effect.gen(function* () {
+      const row = "<mj-section><mj-column><mj-text>{{ item }}</mj-text></mj-column></mj-section>"
+      const files = {
+        "a.json": JSON.stringify({ title: "x", text: "x" }),
+        "a.mjml": `<mjml><mj-head><mj-title>For {{ name }}</mj-title></mj-head><mj-body>
+          {% if items.size > 1 and name != "" %}{% for item in items %}${row}{% endfor %}{% endif %}
+          <mj-section><mj-column>
+            <mj-image src='{{ "s3://media/logo.png" | inline_image }}' /><mj-button href="{{ url }}">Go</mj-button>
+            <mj-text>{% render "bye", name: name %}</mj-text>
+          </mj-column></mj-section><mj-include path="footer.mjml" />
+        </mj-body></mjml>`,
+        "footer.mjml": "<mj-section><mj-column><mj-text>To {{ name | upcase }}</mj-text></mj-column></mj-section>",
+        "a.fr.json": JSON.stringify({ title: "fr", text: "fr" }),
+        "a.fr.mjml": `<mjml><mj-body>${row.replace("{{ item }}", "Salut {{ name }}")}</mj-body></mjml>`,
+        "bye.liquid": "Bye {{ name }}",
+      }
+      const context = { name: "<mj-raw>", items: ["one", "<two>"], url: 'https://example.com/?a=1&b="2"' }
+      const { attachments, html = "" } = yield* rendered(files, context)
+      assert.notMatch(html, /<mj|liquid\d|fonts\.googleapis/)
+      for (const part of [">one<", ">&lt;two&gt;<", "For &lt;mj-raw&gt;", "Bye &lt;mj-raw&gt;", "To &lt;MJ-RAW&gt;"])
+        assert.include(html, part)
+      assert.include(html, 'href="https://example.com/?a=1&amp;b=&quot;2&quot;"')
+      assert.lengthOf(attachments ?? [], 1)
+      const french = yield* rendered(files, context, "fr-CA")
+      assert.include(french.html, "Salut &lt;mj-raw&gt;")
+      assert.include(french.html, '<html lang="fr-CA"')
+      const faultOf = (mjml: string, more = {}) =>
+        Effect.flip(loaded({ "a.json": JSON.stringify({ title: "x", text: "x", ...more }), "a.mjml": mjml }))
+      const body = (content: string) => `<mjml><mj-body>${content}</mj-body></mjml>`
+      assert.match(yield* faultOf(body("<mj-section>")), /^a\.mjml is not MJML: /)
+      assert.match(yield* faultOf(body('<mj-include path="no.mjml" />')), /^a\.mjml is not MJML: /)
+      assert.strictEqual(yield* faultOf(body("<mj-tekst>x</mj-tekst>")), "a.mjml has the unknown element mj-tekst")
+      assert.match(yield* faultOf(body(row.replace("{{ item }}", "{% if %}"))), /^a\.json has in its html a fault: /)
+      assert.match(yield* faultOf(body(row), { html: "x" }), /^a\.json has its html twice/)
+      const lost = yield* faultOf(body(row.replace("<mj-text>", '<mj-text colour="{{ lost }}">')))
+      assert.include(lost, "a.mjml has {{ lost }} where MJML shows nothing")
     }),
   )
 

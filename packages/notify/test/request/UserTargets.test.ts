@@ -11,7 +11,7 @@ const sent: Array<Message> = []
 const recorder = providerLayer(
   Effect.succeed({
     name: "recorder",
-    channels: ["fcm", "apns", "web_push", "email"] as const,
+    channels: ["fcm", "apns", "web_push", "email", "sms"] as const,
     reports: false,
     send: (message: Message) =>
       Effect.sync(() => {
@@ -62,34 +62,39 @@ describe("a request with only a user id", () => {
     }).pipe(Effect.provide(notify)),
   )
 
-  it.live("a push reaches every device of the user, or those of one app; a mail the registered address", () =>
-    Effect.gen(function* () {
-      const devices = yield* UserDevices
-      const none = yield* awaitFinal(yield* publishRequest({ user_id: "anna" }))
-      assert.deepNestedInclude(none, { status: "failed", "error.code": "no_recipient" })
-      yield* devices.register("anna", { device_id: "a", platform: "android", token: "fcm-token-1", app: "driver" })
-      yield* devices.register("anna", { device_id: "b", platform: "ios", token: "ab".repeat(32) })
-      yield* devices.register("anna", { device_id: "c", platform: "email", token: "anna@example.org" })
-      sent.length = 0
-      yield* awaitFinal(yield* publishRequest({ user_id: "anna" }))
-      assert.sameDeepMembers(
-        sent.map(({ target }) => target),
-        [
-          { channel: "fcm", token: "fcm-token-1", app: "driver" },
-          { channel: "apns", token: "ab".repeat(32) },
-        ],
-      )
-      sent.length = 0
-      yield* awaitFinal(yield* publishRequest({ user_id: "anna", app: "driver" }))
-      yield* awaitFinal(yield* publishRequest({ user_id: "anna", notification_type: "email" }))
-      assert.deepStrictEqual(
-        sent.map(({ target }) => target),
-        [
-          { channel: "fcm", token: "fcm-token-1", app: "driver" },
-          { channel: "email", address: "anna@example.org" },
-        ],
-      )
-    }).pipe(Effect.provide(notify)),
+  it.live(
+    "a push reaches every device of the user, or those of one app; a mail the registered address, an SMS the number",
+    () =>
+      Effect.gen(function* () {
+        const devices = yield* UserDevices
+        const none = yield* awaitFinal(yield* publishRequest({ user_id: "anna" }))
+        assert.deepNestedInclude(none, { status: "failed", "error.code": "no_recipient" })
+        yield* devices.register("anna", { device_id: "a", platform: "android", token: "fcm-token-1", app: "driver" })
+        yield* devices.register("anna", { device_id: "b", platform: "ios", token: "ab".repeat(32) })
+        yield* devices.register("anna", { device_id: "c", platform: "email", token: "anna@example.org" })
+        yield* devices.register("anna", { device_id: "d", platform: "sms", token: "+33612345678" })
+        sent.length = 0
+        yield* awaitFinal(yield* publishRequest({ user_id: "anna" }))
+        assert.sameDeepMembers(
+          sent.map(({ target }) => target),
+          [
+            { channel: "fcm", token: "fcm-token-1", app: "driver" },
+            { channel: "apns", token: "ab".repeat(32) },
+          ],
+        )
+        sent.length = 0
+        yield* awaitFinal(yield* publishRequest({ user_id: "anna", app: "driver" }))
+        yield* awaitFinal(yield* publishRequest({ user_id: "anna", notification_type: "email" }))
+        yield* awaitFinal(yield* publishRequest({ user_id: "anna", notification_type: "sms" }))
+        assert.deepStrictEqual(
+          sent.map(({ target }) => target),
+          [
+            { channel: "fcm", token: "fcm-token-1", app: "driver" },
+            { channel: "email", address: "anna@example.org" },
+            { channel: "sms", number: "+33612345678" },
+          ],
+        )
+      }).pipe(Effect.provide(notify)),
   )
 
   it.live("a template is in the language of the request, else of the device, else of the preferences", () =>
@@ -97,7 +102,9 @@ describe("a request with only a user id", () => {
       const devices = yield* UserDevices
       const shown = Effect.fnUntraced(function* (fields: object) {
         sent.length = 0
-        const state = yield* awaitFinal(yield* publishRequest({ user_id: "bo", template: "greeting", ...fields }))
+        // The texts come from the template.
+        const request = { user_id: "bo", template: "greeting", title: null, body: null, ...fields }
+        const state = yield* awaitFinal(yield* publishRequest(request))
         assert.strictEqual(state?.status, "sent")
         return sent.map(({ html, target, title }) => [target.channel, title, html]).toSorted()
       })

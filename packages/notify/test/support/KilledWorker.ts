@@ -4,11 +4,13 @@
  */
 import * as EmbeddedBus from "@armoricore/bus/embedded/EmbeddedBus"
 import { EventBus } from "@armoricore/bus/EventBus"
-import { event } from "@armoricore/bus/Address"
+import { event, work } from "@armoricore/bus/Address"
+import * as RabbitBus from "@armoricore/bus/rabbitmq/RabbitBus"
 import * as EmbeddedEngine from "@armoricore/embedded/EmbeddedEngine"
 import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import * as NatsState from "@armoricore/state/nats/NatsState"
+import * as ConsumerName from "@armoricore/bus/ConsumerName"
 import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
 import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
 import { deliveryStates, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
@@ -17,6 +19,7 @@ import { userInboxes } from "@armoricore/state/UserInbox"
 import { userPreferences } from "@armoricore/state/UserPreferences"
 import { runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
 import { scheduledMessages } from "@armoricore/worker/ScheduledWork"
+import * as PostgresState from "@armoricore/state/postgres/PostgresState"
 import * as EmbeddedState from "@armoricore/state/embedded/EmbeddedState"
 import { type Bucket, KeyValue, withoutBatches } from "@armoricore/state/KeyValue"
 import { Testing } from "@armoricore/testing"
@@ -42,6 +45,8 @@ interface Order {
   readonly resendUnknownMail: boolean
   /** Instead of the embedded bus and state. */
   readonly nats?: string
+  /** Instead of the embedded bus and state: RabbitMQ has no state of its own. */
+  readonly rabbit?: { readonly bus: string; readonly state: string }
   readonly workflow?: CompiledWorkflow
   readonly publish?: string
   readonly smtp: string
@@ -78,6 +83,14 @@ const watchedState = Layer.effect(
   KeyValue,
   Effect.map(KeyValue, (state) => ({
     ...withoutBatches(state),
+    // `wait-2`: the wait of a workflow's run at position 2 is stored. The process goes on.
+    put: (...[where, key, value, options]: Parameters<KeyValue["Service"]["put"]>) =>
+      Effect.tap(state.put(where, key, value, options), () =>
+        where.name === scheduledMessages.bucket.name &&
+        value.includes(`\\"position\\":${order.point.replace("wait-", "")}}`)
+          ? report({ at: order.point })
+          : Effect.void,
+      ),
     update: (where: Bucket, key: string, value: string, ...more: [number]) => {
       // `before-2`, `after-2`: around the write that moves a workflow's run to position 2.
       const [side, position] = order.point.split("-")
@@ -96,13 +109,18 @@ const watchedState = Layer.effect(
 const ports = Ledger.layer.pipe(
   Layer.provideMerge(watchedState),
   Layer.provideMerge(
-    order.nats === undefined
-      ? Layer.merge(EmbeddedBus.layer, EmbeddedState.layer).pipe(
-          Layer.provide(EmbeddedEngine.layerOwner({ folder: order.folder })),
+    order.rabbit !== undefined
+      ? Layer.merge(
+          RabbitBus.layer({ servers: [order.rabbit.bus] }),
+          PostgresState.layer({ url: Redacted.make(order.rabbit.state) }),
         )
-      : Layer.merge(NatsBus.layer(), NatsState.layer()).pipe(
-          Layer.provide(NatsConnection.layer({ servers: [order.nats] })),
-        ),
+      : order.nats === undefined
+        ? Layer.merge(EmbeddedBus.layer, EmbeddedState.layer).pipe(
+            Layer.provide(EmbeddedEngine.layerOwner({ folder: order.folder })),
+          )
+        : Layer.merge(NatsBus.layer(), NatsState.layer()).pipe(
+            Layer.provide(NatsConnection.layer({ servers: [order.nats] })),
+          ),
   ),
 )
 
@@ -135,9 +153,13 @@ const service = NotifyService.layer.pipe(
 const counterValue = (metric: Metric.Counter<number>, channel: string) =>
   Effect.map(Metric.value(Metric.withAttributes(metric, { channel })), ({ count }) => count)
 
-/** NATS creates nothing by itself. */
+/** As `armoricore setup`: a server creates nothing by itself. */
 const setup = Effect.gen(function* () {
-  yield* (yield* EventBus).setup([])
+  const sources = [
+    ...NotifyService.consumedEventTypes.map((type) => event(type)),
+    ...NotifyService.workKinds.map((kind) => work("notify", kind)),
+  ]
+  yield* (yield* EventBus).setup(sources.map((from) => ({ name: ConsumerName.of("notify", from), from })))
   yield* (yield* KeyValue).setup(
     [
       { bucket: ledgerBucket },
@@ -160,7 +182,7 @@ const setup = Effect.gen(function* () {
 
 const program = Effect.gen(function* () {
   const bus = yield* EventBus
-  if (order.nats !== undefined) yield* setup
+  if (order.nats !== undefined || order.rabbit !== undefined) yield* setup
   yield* bus.subscribe("all-events", ({ body }) => {
     const result: { readonly event_type: string; readonly payload: object } = JSON.parse(new TextDecoder().decode(body))
     if (!/^notification\.(sent|failed)$/.test(result.event_type)) return

@@ -48,11 +48,22 @@ const picture: Templates.Template = {
     }),
 }
 
+/** As a template in files with `{{ preferences_url }}`. */
+const placed: Templates.Template = {
+  name: "placed",
+  render: () =>
+    Effect.succeed({
+      title: "x",
+      text: `Gérer : ${Templates.preferencesUrlMarker}`,
+      html: `<a href="${Templates.preferencesUrlMarker}">Gérer</a>`,
+    }),
+}
+
 export const installed = <E, R>(
   routes: Layer.Layer<never, E, R>,
   change: Partial<typeof DeliveryPolicy.Service> = {},
 ) =>
-  service(Layer.provide(routes, attachments), { templates: [welcome, picture] }).pipe(
+  service(Layer.provide(routes, attachments), { templates: [welcome, picture, placed] }).pipe(
     Layer.provide(policy({ ...fastMailRetry, ...change })),
     Layer.provideMerge(Layer.merge(ports, fakes)),
   )

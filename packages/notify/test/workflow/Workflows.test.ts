@@ -1,32 +1,24 @@
 /** Workflows on virtual time: every step's effect once, waits, digests, conditions, fallbacks, cancellation. */
-import { event, work } from "@armoricore/bus/Address"
+import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { notificationCommandKind } from "@armoricore/domain/NotificationCommand"
 import { deriveId } from "@armoricore/domain/DeterministicId"
-import * as Collection from "@armoricore/state/Collection"
-import { KeyValue } from "@armoricore/state/KeyValue"
 import { UserInbox } from "@armoricore/state/UserInbox"
-import { workflowRuns } from "@armoricore/state/WorkflowRuns"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
-import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork"
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Layer, Option } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as InApp from "../../src/providers/inapp/InApp.ts"
 import * as WorkflowFiles from "../../src/workflow/WorkflowFiles.ts"
-import { WorkflowRegistry } from "../../src/workflow/Workflows.ts"
-import { fastTimings, ports, publishRequest, recordEvents, service } from "../support/NotifyHarness.ts"
+import { publishRequest, recordEvents } from "../support/NotifyHarness.ts"
 import * as RecordingProvider from "../support/RecordingProvider.ts"
+import { cancel, notifyService, runOf, trigger as triggerRun } from "../support/WorkflowHarness.ts"
 
 const { layer: recorder, sent } = RecordingProvider.make()
 
-const workflows = Layer.effect(
-  WorkflowRegistry,
-  Effect.map(
-    Effect.forEach(
-      [
-        `
+const files = [
+  `
 name: comment
 category: comments
 steps:
@@ -43,7 +35,7 @@ steps:
     else:
       - { type: push, title: Read }
 `,
-        `
+  `
 name: alarm
 steps:
   - type: until_delivered
@@ -52,19 +44,14 @@ steps:
       - { type: push, name: first }
       - { type: email }
 `,
-        "name: greeting\nsteps: [{type: push}, {type: email, template: hello}]",
-        "name: nightly\nsteps: [{type: digest, window: 10m}, {type: push}]",
-        "name: counted\nsteps: [{type: in_app}, {type: push}, {type: delay, for: 1h}, {type: push, name: later}]",
-        `{"name": "reminder", "steps": [
+  "name: greeting\nsteps: [{type: push}, {type: email, template: hello}]",
+  "name: nightly\nsteps: [{type: digest, window: 10m}, {type: push}]",
+  "name: counted\nsteps: [{type: in_app}, {type: push}, {type: delay, for: 1h}, {type: push, name: later}]",
+  `{"name": "reminder", "steps": [
           {"type": "push"}, {"type": "delay", "for": "1h"},
           {"type": "when", "condition": {"all": [{"payload": "order.open", "equals": true}, {"preference": "email"}]},
            "steps": [{"type": "email"}]}]}`,
-      ],
-      (text) => Effect.orDie(WorkflowFiles.parse(text)),
-    ),
-    (all) => new Map(all.map((workflow) => [workflow.name, workflow])),
-  ),
-)
+]
 
 /** Renders, or fails in a way that no attempt repairs. */
 const template = {
@@ -78,28 +65,12 @@ const template = {
     ),
 }
 
-const notifyWith = (
-  more: Layer.Layer<never, never, KeyValue | EventBus> = Layer.empty,
-  interval = Duration.minutes(1),
-) =>
-  service(Layer.mergeAll(recorder, InApp.layer), {
-    templates: [template],
-    // Days pass: nothing may happen every few milliseconds.
-    rules: Layer.mergeAll(fastTimings, workflows, Layer.succeed(ScheduledWorkInterval, interval)),
-  }).pipe(
-    Layer.provideMerge(more),
-    Layer.provideMerge(Layer.provideMerge(Layer.mergeAll(UserPreferences.layer, UserInbox.layer), ports)),
-  )
+const notify = () => Layer.fresh(notifyService(Layer.mergeAll(recorder, InApp.layer), files, { templates: [template] }))
 
 const recipients = [{ fcm_token: "fcm-token-1" }, { email: "anna@example.org" }]
-const trigger = (workflow: string, fields: object = {}) =>
-  publishRequest({ notification_type: null, title: null, body: "text", workflow, recipients, ...fields })
+const trigger = (workflow: string, fields: object = {}) => triggerRun(workflow, { recipients, ...fields })
 
 const tick = TestClock.adjust("10 seconds")
-const runOf = (id: string) =>
-  Effect.flatMap(Collection.make(workflowRuns), (runs) =>
-    Effect.map(runs.get(id), (found) => Option.getOrUndefined(found)?.value),
-  )
 const reaches = (id: string, position: number) =>
   eventually(Effect.andThen(tick, runOf(id)), (run) => run?.position === position)
 const ends = (id: string, status = "done") =>
@@ -110,18 +81,6 @@ const command = Effect.fnUntraced(function* (payload: object) {
   const id = crypto.randomUUID()
   const body = new TextEncoder().encode(JSON.stringify({ cause_id: id, payload }))
   yield* (yield* EventBus).publish({ address: work("notify", notificationCommandKind), id, body })
-})
-
-const cancel = Effect.fnUntraced(function* (payload: object) {
-  const bus = yield* EventBus
-  const event_id = crypto.randomUUID()
-  const timestamp = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const body = { event_type: "notification.cancelled", event_id, timestamp, source: "php-backend", payload }
-  yield* bus.publish({
-    address: event("notification.cancelled"),
-    id: event_id,
-    body: new TextEncoder().encode(JSON.stringify(body)),
-  })
 })
 
 describe("workflows", () => {
@@ -163,7 +122,7 @@ describe("workflows", () => {
       yield* ends(other)
       yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 2)
       assert.sameMembers(titles(), ["email You have comments", "fcm Read"])
-    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+    }).pipe(Effect.provide(notify())),
   )
 
   it.effect("a fallback is used only if the step before it failed or was not sent in time", () =>
@@ -175,7 +134,7 @@ describe("workflows", () => {
       yield* ends(withoutPush)
       yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 2)
       assert.deepStrictEqual(titles(), ["fcm Fire", "email Flood"])
-    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+    }).pipe(Effect.provide(notify())),
   )
 
   it.effect("conditions read the request and the preferences; the same idempotency key is the same run", () =>
@@ -204,7 +163,7 @@ describe("workflows", () => {
         (last) => last?.event_type === "notification.failed",
       )
       assert.deepNestedInclude(failed, { "payload.notification_id": unknown, "payload.error.code": "unknown_workflow" })
-    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+    }).pipe(Effect.provide(notify())),
   )
 
   it.effect("a cancellation at any step stops the run, and the rest of a digest is still sent", () =>
@@ -225,12 +184,12 @@ describe("workflows", () => {
       yield* reaches(leader, 2)
       const [item] = events.filter(({ event_type }) => event_type === "inbox.item")
       assert.deepNestedInclude(item, { "payload.title": "B", "payload.body": "two" })
-      yield* cancel({ notification_id: leader })
+      yield* cancel({ notification_id: follower })
       yield* ends(leader, "cancelled")
       yield* TestClock.adjust("2 hours")
       yield* tick
       assert.deepStrictEqual(titles(), ["fcm Pay"])
-    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+    }).pipe(Effect.provide(notify())),
   )
 
   it.effect("a step that fails for good stops its run, which an operator continues or cancels", () =>
@@ -253,7 +212,7 @@ describe("workflows", () => {
         request: { user_id: "u", notification_type: "push", title: "Test", body: "", recipients: [recipients[0]] },
       })
       yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.includes("fcm Test"))
-    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+    }).pipe(Effect.provide(notify())),
   )
 
   it.effect("a digest that closes in quiet hours is pushed at their end, also in the night of a clock change", () =>
@@ -283,9 +242,7 @@ describe("workflows", () => {
           yield* TestClock.setTime(Date.parse(morning) + 600_000)
           yield* eventually(Effect.andThen(tick, Effect.sync(titles)), (all) => all.length === 1)
           assert.strictEqual(sent[0]?.text, "one\ntwo")
-        }).pipe(Effect.provide(Layer.fresh(notifyWith())), (night) =>
-          Effect.andThen(TestClock.setTime(Date.parse(evening)), night),
-        ),
+        }).pipe(Effect.provide(notify()), (night) => Effect.andThen(TestClock.setTime(Date.parse(evening)), night)),
       { discard: true },
     ),
   )
@@ -325,7 +282,7 @@ describe("workflows", () => {
           ["New", 2],
         ],
       )
-    }).pipe(Effect.provide(Layer.fresh(notifyWith()))),
+    }).pipe(Effect.provide(notify())),
   )
 
   it.effect("names the file's fault", () =>

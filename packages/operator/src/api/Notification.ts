@@ -1,6 +1,8 @@
 /** Notifications with their deliveries, workflow runs, audience sends and templates. */
 import { NotificationRequested } from "@armoricore/domain/events/notification"
 import { Preferences } from "@armoricore/domain/Preferences"
+import { RunStatus } from "@armoricore/domain/WorkflowRun"
+import { stepStates } from "@armoricore/domain/WorkflowRunSteps"
 import { Schema } from "effect"
 
 export const DeliveryInfo = Schema.Struct({
@@ -63,8 +65,6 @@ export const UserReach = Schema.Struct({
 })
 export type UserReach = typeof UserReach.Type
 
-export const RunStatus = Schema.Literals(["running", "done", "failed", "digested", "cancelled"])
-
 export const WorkflowRunInfo = Schema.Struct({
   run_id: Schema.String,
   workflow: Schema.String,
@@ -86,8 +86,7 @@ export const WorkflowRunDetail = Schema.Struct({
   steps: Schema.Array(
     Schema.Struct({
       text: Schema.String,
-      /** `skipped`: a condition led past it. */
-      state: Schema.Literals(["done", "skipped", "current", "failed", "open"]),
+      state: Schema.Literals(stepStates),
       notification: Schema.optionalKey(NotificationInfo),
     }),
   ),

@@ -4,10 +4,9 @@ import { EventBus } from "@armoricore/bus/EventBus"
 import { type AudienceSend, membersOf, percentOf } from "@armoricore/domain/Audience"
 import type { PayloadOf } from "@armoricore/domain/EventRegistry"
 import { type NotificationCommand, notificationCommandKind } from "@armoricore/domain/NotificationCommand"
-import type { WorkflowRun } from "@armoricore/domain/WorkflowRun"
 import { audienceSends } from "@armoricore/state/Audiences"
 import * as Collection from "@armoricore/state/Collection"
-import { listingPrefix, runListings, workflowPrefix, workflowRuns } from "@armoricore/state/WorkflowRuns"
+import * as WorkflowRunReader from "@armoricore/state/WorkflowRunReader"
 import { NodeRpc } from "@armoricore/worker/control/NodeRpc"
 import { Effect, Option, Schema } from "effect"
 import { ActionRejected } from "../api/Errors.ts"
@@ -20,13 +19,12 @@ import * as WorkflowRunInfo from "./WorkflowRunInfo.ts"
 type RunFilter = Schema.Struct.Type<typeof WorkflowRunFilter>
 
 const maxRunsOfUser = 20
-const [defaultLimit, maxLimit, maxScanned, pageSize, maxWorkflows] = [50, 200, 2_000, 100, 200]
+const [defaultLimit, maxLimit] = [50, 200]
 
 export const make = Effect.gen(function* () {
   const bus = yield* EventBus
   const nodeRpc = yield* NodeRpc
-  const runs = yield* Collection.make(workflowRuns)
-  const listings = yield* Collection.make(runListings)
+  const reader = yield* WorkflowRunReader.make
   const sends = yield* Collection.make(audienceSends)
   const notifications = yield* NotificationReader.make
 
@@ -37,57 +35,13 @@ export const make = Effect.gen(function* () {
     return id
   })
 
-  /** Workflows that have runs: the first key of each. */
-  const workflowNames = Effect.gen(function* () {
-    const names: Array<string> = []
-    for (let after: string | undefined; names.length < maxWorkflows;) {
-      const [first] = yield* listings.list({
-        prefix: workflowPrefix,
-        limit: 1,
-        ...(after === undefined ? {} : { after }),
-      })
-      const name = first?.key.split(".")[1]
-      if (name === undefined) return names
-      names.push(name)
-      // Behind every key of this workflow.
-      after = `${listingPrefix.ofWorkflow(name)}~`
-    }
-    return names
-  })
-
-  const runOf = (id: string) => Effect.map(runs.get(id), (found) => Option.getOrUndefined(found)?.value)
-
-  const listRuns = Effect.fn("NotificationHandlers.listRuns")(function* (filter: RunFilter) {
-    const workflows = yield* workflowNames
-    const limit = clampLimit(filter.limit, defaultLimit, maxLimit)
-    const prefixes =
-      filter.user_id !== undefined
-        ? [listingPrefix.ofUser(filter.user_id)]
-        : (filter.workflow === undefined ? workflows : [filter.workflow]).map(listingPrefix.ofWorkflow)
-    const found: Array<WorkflowRun> = []
-    for (const prefix of prefixes) {
-      let scanned = 0
-      let matching = 0
-      for (let after: string | undefined; scanned < maxScanned && matching < limit;) {
-        const page = yield* listings.list({ prefix, limit: pageSize, ...(after === undefined ? {} : { after }) })
-        const read = yield* Effect.forEach(page, ({ value }) => runOf(value.run_id), { concurrency: 16 })
-        for (const run of read) {
-          if (run === undefined || (filter.status !== undefined && run.status !== filter.status)) continue
-          if (filter.workflow !== undefined && run.workflow !== filter.workflow) continue
-          matching++
-          found.push(run)
-        }
-        scanned += page.length
-        after = page.at(-1)?.key
-        if (page.length < pageSize) break
-      }
-    }
-    const newest = found.toSorted((a, b) => Date.parse(b.started_at) - Date.parse(a.started_at)).slice(0, limit)
-    return { workflows, runs: newest.map(WorkflowRunInfo.infoOf) }
+  const listRuns = Effect.fn("NotificationHandlers.listRuns")(function* ({ limit, ...filter }: RunFilter) {
+    const page = yield* reader.list({ ...filter, limit: clampLimit(limit, defaultLimit, maxLimit) })
+    return { workflows: yield* reader.workflowNames, runs: page.runs.map(WorkflowRunInfo.infoOf) }
   })
 
   const getRun = Effect.fn("NotificationHandlers.getRun")(function* (id: string) {
-    const run = yield* runOf(id)
+    const run = yield* reader.get(id)
     if (run === undefined) return yield* notFound("workflow run", id)
     const ids = Object.entries(run.sent)
     const sent = yield* Effect.forEach(ids, ([name, one]) =>
@@ -97,7 +51,7 @@ export const make = Effect.gen(function* () {
   })
 
   const retryRun = Effect.fnUntraced(function* (id: string) {
-    const run = yield* runOf(id)
+    const run = yield* reader.get(id)
     if (run === undefined) return yield* notFound("workflow run", id)
     if (run.status !== "failed")
       return yield* new ActionRejected({
@@ -108,10 +62,10 @@ export const make = Effect.gen(function* () {
   })
 
   const cancel = Effect.fnUntraced(function* (id: string) {
-    const known = (yield* runOf(id)) ?? Option.getOrUndefined(yield* sends.get(id))?.value
+    const known = (yield* reader.get(id)) ?? Option.getOrUndefined(yield* sends.get(id))?.value
     const state = known ?? (yield* notifications.get(id))
     if (state === undefined) return yield* notFound("notification", id)
-    if (["done", "cancelled", "digested", "sent"].includes(state.status))
+    if (["done", "cancelled", "sent"].includes(state.status))
       return yield* new ActionRejected({
         code: "too_late",
         message: `this is ${state.status}; there is nothing to cancel`,

@@ -73,14 +73,14 @@ export const make = (
     : Effect.map(attachments.load(message.attachments), (loaded) => ({ ...mail, attachments: loaded }))
 }
 
-/** Adds the link below the content. */
+/** Adds the link below the content, unless a template has placed it (`preferences_url`). */
 const withPreferencesLink = ({ html, text }: Pick<Message, "html" | "text">, url: string) => {
   const link = `<p style="font-size:small;color:#666"><a href="${escape(url)}">Choose which messages you receive</a></p>`
   return {
-    text: `${text}\n\n--\nChoose which messages you receive: ${url}`,
+    text: text.includes(url) ? text : `${text}\n\n--\nChoose which messages you receive: ${url}`,
     html:
-      html === undefined
-        ? undefined
+      html === undefined || html.includes(escape(url))
+        ? html
         : /<\/body>/i.test(html)
           ? html.replace(/<\/body>(?![\s\S]*<\/body>)/i, () => `${link}\n</body>`)
           : `${html}\n${link}`,

@@ -9,6 +9,7 @@ import { Effect, Result } from "effect"
 import { Liquid, LiquidError, type Template as Parsed } from "liquidjs"
 import { hash } from "node:crypto"
 import { escape } from "../Html.ts"
+import { preferencesUrlMarker } from "../Templates.ts"
 import * as LocaleFilters from "./LocaleFilters.ts"
 
 /** Partials and layouts by their names, without `.liquid`. */
@@ -118,6 +119,7 @@ export const render = (
       const scope = typeof context === "object" && context !== null ? context : {}
       const globals = {
         [LocaleFilters.localeVariable]: locale,
+        preferences_url: preferencesUrlMarker,
         ...(images === undefined ? {} : { [imagesVariable]: images }),
       }
       return String(liquid.renderSync([...parsed], scope, { globals }))

@@ -45,6 +45,13 @@ describe("content", () => {
       assert.match(body.headers["List-Unsubscribe"] ?? "", /^<https:\/\/example\.com\/v1\/unsubscribe\/[\w.-]+>$/)
       assert.strictEqual(body.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
       assert.notInclude(body.headers["List-Unsubscribe"], "anna")
+      // A template that places the link itself gets no second one.
+      yield* awaitFinal(yield* mail("anna@example.org", { template: "placed", category: "newsletter" }))
+      const second = fake.accepted[1]?.body as typeof body
+      const [plain, page] = second.content
+      assert.strictEqual(plain?.value, `Gérer : ${link}`)
+      assert.include(page?.value, `<a href="${link}">Gérer</a>`)
+      assert.notInclude(page?.value, "Choose which messages")
     }).pipe(Effect.provide(installed(sendgrid))),
   )
 
@@ -157,6 +164,8 @@ describe("content", () => {
       const anna = { ...email, recipients: [{ email: "anna@example.org" }] }
       assert.strictEqual(yield* failure({ ...anna, template: "none" }), "unknown_template")
       assert.strictEqual(yield* failure({ ...anna, template: "welcome", context: { name: "A" } }), "template_context")
+      // Mail without a category has no page to link to.
+      assert.strictEqual(yield* failure({ ...anna, template: "placed" }), "template_context")
       assert.strictEqual(yield* failure({ recipients: [{ fcm_token: "good-token" }] }), "no_provider")
       assert.strictEqual(yield* failure({ ...anna, collapse_key: "x".repeat(65) }), "invalid_collapse_key")
       assert.strictEqual(yield* failure({ ...anna, expires_at: "2020-01-01T00:00:00Z" }), "expired")
