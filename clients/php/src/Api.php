@@ -144,6 +144,17 @@ final class Api implements Publisher
     }
 
     /**
+     * The state of a notification and of each of its deliveries.
+     *
+     * @param string $id the id of the event that requested it
+     * @return array<string, mixed>
+     */
+    public function notification(string $id): array
+    {
+        return $this->call('GET', '/v1/notifications/' . rawurlencode($id), '');
+    }
+
+    /**
      * Workflow runs, newest first: what became of requests with a `workflow`.
      *
      * @param array<string, string|int> $filter workflow, user_id, status (`running`, `done`, `failed`, `digested`, `cancelled`), limit, after

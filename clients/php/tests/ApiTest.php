@@ -63,7 +63,7 @@ final class ApiTest extends TestCase
     {
         $api = new Api($this->url, $this->token);
         self::assertSame([], $api->workflowRuns(['user_id' => 'without-runs', 'status' => 'running'])['runs']);
-        foreach ([$api->workflowRun(...), $api->retryWorkflowRun(...), $api->cancelWorkflowRun(...)] as $call) {
+        foreach ([$api->notification(...), $api->workflowRun(...), $api->retryWorkflowRun(...), $api->cancelWorkflowRun(...)] as $call) {
             try {
                 $call('0190a1b2-c3d4-7e5f-8a9b-000000000000');
                 self::fail('there is no such run');

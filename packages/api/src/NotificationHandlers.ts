@@ -1,5 +1,5 @@
 /**
- * `GET /v1/notifications/{id}`: the state of a notification and of each of its deliveries, for its user or an operator.
+ * `GET /v1/notifications/{id}`: the state of a notification and of each of its deliveries, for its user, a backend or an operator.
  * `GET /v1/inbox`: the development mailbox.
  */
 import { hasRole } from "@armoricore/auth/Identity"
@@ -90,8 +90,13 @@ export const layer = HttpApiBuilder.group(
         )
       }
       const state = entry.value.value
-      if (state.user_id !== identity.userId && !hasRole(identity, "operator")) {
-        return yield* problem(403, "forbidden", "only the user of the notification or an operator may see this")
+      const isOther = state.user_id !== identity.userId
+      if (isOther && !hasRole(identity, "operator") && !hasRole(identity, "publisher")) {
+        return yield* problem(
+          403,
+          "forbidden",
+          "only the user of the notification, a publisher or an operator may see this",
+        )
       }
       return yield* toResponse(state)
     })

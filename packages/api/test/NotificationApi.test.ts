@@ -57,10 +57,14 @@ const storeFixtures = Effect.gen(function* () {
 })
 
 describe("GET /v1/notifications/{id}", () => {
-  it.effect("shows the state of each delivery to the user and to operators, without tokens", () =>
+  it.effect("shows the state of each delivery to the user, to backends and to operators, without tokens", () =>
     Effect.gen(function* () {
       yield* storeFixtures
-      for (const token of [yield* signToken("7"), yield* signToken("ops", "operator")]) {
+      for (const token of [
+        yield* signToken("7"),
+        yield* signToken("php", "publisher"),
+        yield* signToken("ops", "operator"),
+      ]) {
         const { body, status } = yield* sendRequest("GET", "/v1/notifications/n1", { token })
         assert.strictEqual(status, 200)
         assert.deepNestedInclude(body, {

@@ -4,6 +4,7 @@ import { Attachments } from "@armoricore/notify/request/Attachments"
 import { DeliveryPolicy } from "@armoricore/notify/delivery/DeliveryPolicy"
 import * as PreferencePage from "@armoricore/notify/preferences/PreferencePage"
 import { CategoryRules } from "@armoricore/notify/preferences/PreferenceRules"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import * as DevMailboxPage from "@armoricore/notify/providers/dev/DevMailboxPage"
 import { Notifications } from "@armoricore/notify/request/Notifications"
@@ -204,7 +205,7 @@ export const routes = Layer.unwrap(
     ).pipe(
       Layer.provide(DeliveryReports.layer),
       Layer.provide(Notifications.layer),
-      Layer.provide([Suppressions.layer, unsubscribe, UserPreferences.layer, categoryRules]),
+      Layer.provide([Suppressions.layer, unsubscribe, UserDevices.layer, UserPreferences.layer, categoryRules]),
     ),
   ),
 )

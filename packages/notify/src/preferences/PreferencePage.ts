@@ -3,6 +3,7 @@
  * is switched on again also ends the unsubscription of the mail's address.
  */
 import { anyCategory, isAllowed, type PreferenceChannel, type Preferences } from "@armoricore/domain/Preferences"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest } from "effect/http"
@@ -21,6 +22,7 @@ const channels: ReadonlyArray<readonly [channel: PreferenceChannel, title: strin
   ["email", "E-mail"],
   ["push", "Push"],
   ["in_app", "In the app"],
+  ["sms", "SMS"],
 ]
 
 const title = "Notifications"
@@ -30,6 +32,7 @@ export const routes = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const links = yield* UnsubscribeLinks
     const preferences = yield* UserPreferences
+    const devices = yield* UserDevices
     const suppressions = yield* Suppressions
     const { critical, listed } = yield* CategoryRules
     const claim = Effect.map(HttpRouter.params, ({ token = "" }) => links.verifyPreferences(token))
@@ -43,8 +46,17 @@ export const routes = HttpRouter.use(
     const hasUnsubscribed = ({ category, hash }: PreferencesClaim) =>
       Effect.map(suppressions.reasonForHash(hash, category), (reason) => reason === "unsubscribed")
 
+    /** SMS only for a reader whose number is registered, or who chose about SMS before. */
+    const channelsFor = Effect.fnUntraced(function* ({ userId }: PreferencesClaim, { categories }: Preferences) {
+      const hasSms =
+        Object.values(categories).some(({ sms }) => sms !== undefined) ||
+        (yield* devices.list(userId)).some(({ platform }) => platform === "sms")
+      return channels.filter(([channel]) => channel !== "sms" || hasSms)
+    })
+
     const show = Effect.fnUntraced(function* (reader: PreferencesClaim, saved: boolean) {
       const wanted = yield* preferences.get(reader.userId)
+      const offered = yield* channelsFor(reader, wanted)
       const unsubscribed = yield* hasUnsubscribed(reader)
       const isOn = (category: string, channel: PreferenceChannel) =>
         isAllowed(wanted, category, channel) && !(unsubscribed && channel === "email" && category === reader.category)
@@ -52,7 +64,7 @@ export const routes = HttpRouter.use(
         (category) =>
           html`<tr>
             <th scope="row" style="text-align:left">${category}</th>
-            ${channels.map(
+            ${offered.map(
               ([channel, name]) =>
                 html`<td style="text-align:center">
                   <input type="hidden" name="shown" value="${category}.${channel}" />
@@ -76,7 +88,7 @@ export const routes = HttpRouter.use(
               <thead>
                 <tr>
                   <th></th>
-                  ${channels.map(([, name]) => html`<th scope="col">${name}</th>`)}
+                  ${offered.map(([, name]) => html`<th scope="col">${name}</th>`)}
                 </tr>
               </thead>
               <tbody>

@@ -3,6 +3,7 @@ import { event } from "@armoricore/bus/Address"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { SuppressionList } from "@armoricore/state/SuppressionList"
+import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { assert, describe, it } from "@effect/vitest"
 import { ScheduledWorkInterval } from "@armoricore/worker/ScheduledWork"
@@ -128,6 +129,9 @@ describe("notifications under preferences", () => {
           (response) => response.text,
         )
       const first = yield* get
+      assert.notInclude(first, "SMS")
+      yield* (yield* UserDevices).register("u|1", { device_id: "phone", platform: "sms", token: "+33612345678" })
+      assert.match(yield* get, /value="orders.sms"[^>]*checked/)
       assert.match(first, /value="orders.email"[^>]*checked/)
       assert.notMatch(first, /value="newsletter.email"[^>]*checked/)
       const shown = ["orders.email", "orders.push", "newsletter.email", "newsletter.push", "security.email"]
@@ -150,7 +154,7 @@ describe("notifications under preferences", () => {
       Effect.provide(
         HttpRouter.serve(PreferencePage.routes, { disableLogger: true, disableListenLog: true }).pipe(
           Layer.provideMerge(common),
-          Layer.provideMerge(Layer.merge(UserPreferences.layer, SuppressionList.layer)),
+          Layer.provideMerge(Layer.mergeAll(UserPreferences.layer, UserDevices.layer, SuppressionList.layer)),
           Layer.provide(rules),
           Layer.provideMerge(Layer.fresh(ports)),
           Layer.provideMerge(NodeHttpServer.layerTest),
