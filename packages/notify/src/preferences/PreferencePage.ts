@@ -11,21 +11,16 @@ import { Html, html } from "../request/Html.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
 import {
   htmlResponse,
+  messagePage,
   type PreferencesClaim,
   preferencesPath,
+  textsOf,
   unknownLink,
   UnsubscribeLinks,
 } from "../unsubscribe/UnsubscribeLinks.ts"
 import { CategoryRules } from "./PreferenceRules.ts"
 
-const channels: ReadonlyArray<readonly [channel: PreferenceChannel, title: string]> = [
-  ["email", "E-mail"],
-  ["push", "Push"],
-  ["in_app", "In the app"],
-  ["sms", "SMS"],
-]
-
-const title = "Notifications"
+const channels = ["email", "push", "in_app", "sms"] as const satisfies ReadonlyArray<PreferenceChannel>
 
 /** `GET` and `POST /v1/preferences/{token}`. */
 export const routes = HttpRouter.use(
@@ -51,12 +46,13 @@ export const routes = HttpRouter.use(
       const hasSms =
         Object.values(categories).some(({ sms }) => sms !== undefined) ||
         (yield* devices.list(userId)).some(({ platform }) => platform === "sms")
-      return channels.filter(([channel]) => channel !== "sms" || hasSms)
+      return channels.filter((channel) => channel !== "sms" || hasSms)
     })
 
     const show = Effect.fnUntraced(function* (reader: PreferencesClaim, saved: boolean) {
       const wanted = yield* preferences.get(reader.userId)
       const offered = yield* channelsFor(reader, wanted)
+      const texts = yield* textsOf(wanted.locale)
       const unsubscribed = yield* hasUnsubscribed(reader)
       const isOn = (category: string, channel: PreferenceChannel) =>
         isAllowed(wanted, category, channel) && !(unsubscribed && channel === "email" && category === reader.category)
@@ -65,14 +61,14 @@ export const routes = HttpRouter.use(
           html`<tr>
             <th scope="row" style="text-align:left">${category}</th>
             ${offered.map(
-              ([channel, name]) =>
+              (channel) =>
                 html`<td style="text-align:center">
                   <input type="hidden" name="shown" value="${category}.${channel}" />
                   <input
                     type="checkbox"
                     name="on"
                     value="${category}.${channel}"
-                    aria-label="${category}: ${name}"
+                    aria-label="${category}: ${texts.channels[channel]}"
                     ${isOn(category, channel) ? checked : nothing}
                   />
                 </td>`,
@@ -81,23 +77,24 @@ export const routes = HttpRouter.use(
       )
       return htmlResponse(
         200,
-        html`<h1>${title}</h1>
-          ${saved ? html`<p role="status">Your choice is saved.</p>` : nothing}
+        html`<h1>${texts.notifications}</h1>
+          ${saved ? html`<p role="status">${texts.saved}</p>` : nothing}
           <form method="post">
             <table style="width:100%">
               <thead>
                 <tr>
                   <th></th>
-                  ${offered.map(([, name]) => html`<th scope="col">${name}</th>`)}
+                  ${offered.map((channel) => html`<th scope="col">${texts.channels[channel]}</th>`)}
                 </tr>
               </thead>
               <tbody>
                 ${rows}
               </tbody>
             </table>
-            <p><button>Save</button></p>
+            <p><button>${texts.save}</button></p>
           </form>`.text,
-        title,
+        texts.notifications,
+        texts,
       )
     })
 
@@ -107,7 +104,7 @@ export const routes = HttpRouter.use(
       yield* preferences.update(reader.userId, (current) => {
         const known = categoriesOf(reader, current)
         const chosen = known.map((category) => {
-          const choice = channels.flatMap(([channel]) => {
+          const choice = channels.flatMap((channel) => {
             const field = `${category}.${channel}`
             return shown.has(field) ? [[channel, on.has(field)] as const] : []
           })
@@ -122,16 +119,17 @@ export const routes = HttpRouter.use(
     })
 
     const respond = (handler: (reader: PreferencesClaim) => ReturnType<typeof show>) =>
-      Effect.flatMap(claim, (reader) =>
-        reader === undefined
-          ? Effect.succeed(unknownLink)
-          : Effect.catch(handler(reader), (error) =>
-              Effect.as(
-                Effect.logError(`the preferences of a reader could not be read or stored: ${error.message}`),
-                unavailable,
-              ),
-            ),
-      )
+      Effect.gen(function* () {
+        const texts = yield* textsOf()
+        const reader = yield* claim
+        if (reader === undefined) return unknownLink(texts)
+        return yield* Effect.catch(handler(reader), (error) =>
+          Effect.as(
+            Effect.logError(`the preferences of a reader could not be read or stored: ${error.message}`),
+            messagePage(503, texts, texts.tryAgain, texts.unavailable),
+          ),
+        )
+      })
 
     yield* router.add(
       "GET",
@@ -143,7 +141,8 @@ export const routes = HttpRouter.use(
       `${preferencesPath}/:token`,
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
         Effect.matchEffect(request.text, {
-          onFailure: () => Effect.succeed(unreadable),
+          onFailure: () =>
+            Effect.map(textsOf(), (texts) => messagePage(400, texts, texts.tryAgain, texts.incompleteForm)),
           onSuccess: (text) =>
             respond((reader) => Effect.andThen(save(reader, new URLSearchParams(text)), show(reader, true))),
         }),
@@ -154,17 +153,3 @@ export const routes = HttpRouter.use(
 
 const nothing = new Html("")
 const checked = new Html("checked")
-
-const unavailable = htmlResponse(
-  503,
-  html`<h1>Try again</h1>
-    <p>The request could not be handled. Please try again in a minute.</p>`.text,
-  title,
-)
-
-const unreadable = htmlResponse(
-  400,
-  html`<h1>Try again</h1>
-    <p>The form did not arrive completely. Please send it again.</p>`.text,
-  title,
-)

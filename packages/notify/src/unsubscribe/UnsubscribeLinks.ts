@@ -6,9 +6,10 @@ import { securityHeaders } from "@armoricore/domain/PageSecurity"
 import type { Target } from "@armoricore/domain/NotificationState"
 import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { Context, Effect, Layer, Redacted } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { html, page } from "../request/Html.ts"
+import { type PageTexts, textsFor } from "./PageTexts.ts"
 import { Suppressions } from "./Suppressions.ts"
 import { hashOf } from "../request/Target.ts"
 
@@ -101,6 +102,10 @@ const verify = (key: Redacted.Redacted<string>, token: string): UnsubscribeClaim
   return { hash: bytes.subarray(0, 32).toString("hex"), category: bytes.subarray(32).toString() }
 }
 
+/** The texts for the reader who sent the request. */
+export const textsOf = (locale?: string) =>
+  Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => textsFor(locale, headers["accept-language"]))
+
 /** `GET` and `POST /v1/unsubscribe/{token}`. */
 export const routes = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
@@ -111,47 +116,39 @@ export const routes = HttpRouter.use(
     yield* router.add(
       "GET",
       `${path}/:token`,
-      Effect.map(token, (claim) =>
-        claim === undefined
-          ? unknownLink
-          : htmlResponse(
-              200,
-              html`<h1>Unsubscribe</h1>
-                <p>Stop receiving mail of the kind “${claim.category}”?</p>
-                <form method="post"><button>Unsubscribe</button></form>`.text,
-            ),
-      ),
+      Effect.gen(function* () {
+        const texts = yield* textsOf()
+        const claim = yield* token
+        if (claim === undefined) return unknownLink(texts)
+        const body = html`<h1>${texts.unsubscribe}</h1>
+          <p>${texts.stop(claim.category)}</p>
+          <form method="post"><button>${texts.unsubscribe}</button></form>`
+        return htmlResponse(200, body.text, texts.unsubscribe, texts)
+      }),
     )
     yield* router.add(
       "POST",
       `${path}/:token`,
       Effect.gen(function* () {
+        const texts = yield* textsOf()
         const claim = yield* token
-        if (claim === undefined) return unknownLink
+        if (claim === undefined) return unknownLink(texts)
         const added = yield* Effect.result(
           suppressions.add(claim.hash, { reason: "unsubscribed", source: "reader" }, claim.category),
         )
         if (added._tag === "Failure") {
           yield* Effect.logError(`an unsubscription could not be stored: ${added.failure.message}`)
-          return htmlResponse(
-            503,
-            html`<h1>Try again</h1>
-              <p>The request could not be stored. Please try again in a minute.</p>`.text,
-          )
+          return messagePage(503, texts, texts.tryAgain, texts.unavailable)
         }
         yield* Effect.logInfo("a reader unsubscribed", { category: claim.category })
-        return htmlResponse(
-          200,
-          html`<h1>Unsubscribed</h1>
-            <p>You will receive no more mail of the kind “${claim.category}”.</p>`.text,
-        )
+        return messagePage(200, texts, texts.unsubscribed, texts.stopped(claim.category))
       }),
     )
   }),
 )
 
-export const htmlResponse = (status: number, body: string, title = "Unsubscribe") =>
-  HttpServerResponse.text(page(title, body), {
+export const htmlResponse = (status: number, body: string, title: string, { language }: PageTexts) =>
+  HttpServerResponse.text(page(title, body, language), {
     status,
     contentType: "text/html; charset=utf-8",
     headers: {
@@ -160,8 +157,14 @@ export const htmlResponse = (status: number, body: string, title = "Unsubscribe"
     },
   })
 
-export const unknownLink = htmlResponse(
-  404,
-  html`<h1>Unknown link</h1>
-    <p>This link is incomplete. Copy it again from the mail.</p>`.text,
-)
+/** A page of one sentence. */
+export const messagePage = (status: number, texts: PageTexts, title: string, sentence: string) =>
+  htmlResponse(
+    status,
+    html`<h1>${title}</h1>
+      <p>${sentence}</p>`.text,
+    title,
+    texts,
+  )
+
+export const unknownLink = (texts: PageTexts) => messagePage(404, texts, texts.unknownLink, texts.incompleteLink)

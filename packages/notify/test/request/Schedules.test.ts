@@ -148,6 +148,17 @@ describe("notifications under preferences", () => {
       })
       const { entries } = yield* suppressions.list({ address: "anna@example.org", limit: 9 })
       assert.deepStrictEqual(entries, [])
+      // In the language of the reader, else of the browser.
+      const german = yield* Effect.flatMap(
+        HttpClient.execute(
+          HttpClientRequest.setHeader(HttpClientRequest.get(path), "accept-language", "xx, de-AT;q=0.9"),
+        ),
+        (response) => response.text,
+      )
+      assert.include(german, '<html lang="de">')
+      assert.include(german, "Speichern")
+      yield* preferences.update("u|1", (current) => ({ ...current, locale: "fr_CA" }))
+      assert.include(yield* get, "Enregistrer")
       const forged = yield* HttpClient.get(path.replace(/\.(.)/, (_, first) => (first === "A" ? ".B" : ".A")))
       assert.strictEqual(forged.status, 404)
     }).pipe(
