@@ -52,7 +52,8 @@ export const layer = ({ signingKeys }: { readonly signingKeys: SigningKeys }) =>
 
       const read = Effect.fn("InboxApi.read")(function* (request: Request, id: string) {
         const { body, userId } = yield* UserAccess.authorize(request, id, signingKeys)
-        const { ids, up_to } = body.byteLength === 0 ? {} : yield* RequestBody.decode(ReadRequest, body)
+        const { ids, up_to } =
+          body.byteLength === 0 ? {} : yield* RequestBody.decode(ReadRequest, body, { exact: true })
         return yield* ids === undefined ? inboxes.markAllRead(userId, up_to) : inboxes.markRead(userId, ids)
       })
 

@@ -44,13 +44,20 @@ export const json = <A, I>(
 ): Effect.Effect<A, ProblemError | InvalidEvent> =>
   Effect.flatMap(bytes(request, limit), (body) => decode(schema, body))
 
-/** Decodes a JSON body that was read; PHP's empty `[]` is read as `{}` too. The problem names the wrong field. */
+/**
+ * Decodes a JSON body that was read; PHP's empty `[]` is read as `{}` too. The problem names the wrong field. `exact` refuses
+ * unknown fields: where all fields are optional, a misspelt one would mean something else.
+ */
 export const decode = <A, I>(
   schema: Schema.Codec<A, I>,
   body: Uint8Array,
+  { exact = false }: { readonly exact?: boolean } = {},
 ): Effect.Effect<A, ProblemError | InvalidEvent> =>
   Effect.flatMap(parseJson(body), (value) =>
-    Schema.decodeUnknownEffect(schema)(value).pipe(
+    Schema.decodeUnknownEffect(
+      schema,
+      exact ? { onExcessProperty: "error" } : {},
+    )(value).pipe(
       Effect.catch((error) =>
         Array.isArray(value) && value.length === 0
           ? Effect.mapError(Schema.decodeUnknownEffect(schema)({}), () => error)

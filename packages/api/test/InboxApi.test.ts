@@ -55,6 +55,8 @@ describe("/v1/users/{id}/inbox", () => {
       yield* expect("GET", `${path}?limit=201`, own, { status: 422, path: "limit" })
       yield* expect("GET", `${path}?archived=yes`, own, { status: 422, path: "archived" })
       yield* expect("GET", `${path}?before=1&after=2`, own, { status: 422, path: "after" })
+      // Without `ids` everything is read, so a misspelt `ids` must not mean that.
+      yield* expect("POST", `${path}/read`, own, { status: 422, path: "id" }, '{"id": ["a"]}')
       yield* expect("POST", `${path}/archive`, own, { status: 422, path: "ids" }, "{}")
       yield* expect("GET", "/v1/users/a%20b/inbox", own, { status: 422, path: "user_id" })
     }).pipe(Effect.provide(apiServer())),

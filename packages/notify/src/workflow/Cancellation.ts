@@ -21,6 +21,9 @@ export interface RunSelection {
   readonly until: number
 }
 
+/** What the last step of a run began may wait so long: for the end of quiet hours, for a mail server, for a provider. */
+const maxSendMillis = 2 * 86_400_000
+
 interface Dependencies {
   readonly digests: Digests
   /** Cancels the notification of a step, later and by a cause of its own. */
@@ -92,9 +95,12 @@ export const make = ({ cancelNotification, digests }: Dependencies) =>
       userId,
       workflow,
     }: RunSelection): Effect.fn.Return<boolean, HandlerError> {
+      const now = yield* Clock.currentTimeMillis
+      const mayStillSend = (run: WorkflowRun): boolean =>
+        end(run) !== undefined || (run.status === "done" && now - Date.parse(run.updated_at) < maxSendMillis)
       const isMeant = (run: WorkflowRun): boolean =>
         run.workflow === workflow &&
-        end(run) !== undefined &&
+        mayStillSend(run) &&
         Date.parse(run.started_at) <= until &&
         Object.entries(context).every(([path, value]) => Equal.equals(valueAt(run.content, path), value))
       let isFound = false

@@ -1,5 +1,6 @@
 /** Cancellations of workflow runs on virtual time, at each kind of step. */
 import { deriveId } from "@armoricore/domain/DeterministicId"
+import { UserPreferences } from "@armoricore/state/UserPreferences"
 import { eventually } from "@armoricore/testing/Eventually"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Latch, Layer } from "effect"
@@ -95,6 +96,25 @@ describe("a cancellation", () => {
         )
         for (const id of runs.slice(0, 2)) assert.strictEqual((yield* runOf(id))?.status, "cancelled")
       }).pipe(Effect.provide(Layer.fresh(notifyService(recorder, files))), Effect.andThen(gate.close)),
+  )
+
+  it.effect("ends what the steps have not sent yet, also of a run that is done", () =>
+    Effect.gen(function* () {
+      yield* gate.open
+      const quiet_hours = { from: "23:00", to: "01:00", time_zone: "UTC" }
+      const preferences = yield* UserPreferences
+      for (const user_id of ["a", "b", "c"]) yield* preferences.put(user_id, { categories: {}, quiet_hours })
+      const runs: Array<string> = []
+      for (const user_id of ["a", "b", "c"])
+        runs.push(yield* trigger("at_push", { title: user_id, user_id, recipients }))
+      for (const id of runs) yield* ends(id, "done", step)
+      yield* cancel({ notification_id: runs[0] })
+      yield* cancel({ workflow: "at_push", user_id: "b" })
+      yield* step
+      yield* TestClock.adjust("61 minutes")
+      yield* eventually(Effect.andThen(step, Effect.sync(titles)), (all) => all.length === 2)
+      assert.sameMembers(titles(), ["c", "after"])
+    }).pipe(Effect.provide(Layer.fresh(notifyService(recorder, files))), Effect.andThen(gate.close)),
   )
 
   it.effect("takes one request out of a digest, before and after the digest closes; without any the run ends", () =>
