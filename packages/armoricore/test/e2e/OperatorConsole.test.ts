@@ -253,8 +253,9 @@ describe.skipIf(browser.missing || ffmpeg.missing)("the operator console in Chro
           await reader.uncheck("[aria-label='offers: E-mail']")
           await look(reader, "light-preferences")
           assert.deepStrictEqual(await faultsOf(reader), [], "preferences")
-          await reader.click("text=Save")
-          await reader.waitForSelector("text=Your choice is saved.")
+          // In the language of the reader's preferences.
+          await reader.click("text=Enregistrer")
+          await reader.waitForSelector("text=Votre choix est enregistré.")
           assert.isFalse(await reader.isChecked("[aria-label='offers: E-mail']"))
           await reader.close()
         })
