@@ -1,6 +1,8 @@
 /** Child processes of a chaos run: started with their own environment, their output read, ended with the scope. */
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 export interface ManagedProcess {
@@ -16,6 +18,10 @@ export interface ManagedProcess {
 
 const maxComplaints = 12
 
+// A worker starts after each kill: what the earlier ones compiled and where modules are halves the CPU of a start.
+const resolveOnce = new URL("../scripts/resolve-once.js", import.meta.url).href
+const compileCache = process.env["NODE_COMPILE_CACHE"] ?? join(tmpdir(), "node-compile-cache")
+
 export const start = (file: string, env: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
     Effect.sync(() => spawnProcess(file, env)),
@@ -28,8 +34,9 @@ export const start = (file: string, env: Readonly<Record<string, string>>) =>
   )
 
 const spawnProcess = (file: string, env: Readonly<Record<string, string>>): ManagedProcess => {
-  const process_: ChildProcess = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+  const path = fileURLToPath(new URL(file, import.meta.url))
+  const process_: ChildProcess = spawn(process.execPath, ["--import", resolveOnce, path], {
+    env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: compileCache, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   })
   const lines: Array<string> = []
