@@ -52,14 +52,16 @@ export const remembered = Effect.fnUntraced(function* <E, R>(
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const user = process.getuid?.() ?? 0
+  // Processes with different folders on PATH each have a record.
+  const files = yield* Effect.forEach(programs, fingerprint)
   const name = createHash("sha256")
-    .update([...programs, purpose].join("\n"))
+    .update([...programs, purpose, ...files].join("\n"))
     .digest("hex")
     .slice(0, 16)
   const folder = path.join(tmpdir(), `armoricore-ffmpeg-${user}`)
   const file = path.join(folder, `${name}.json`)
   const day = Math.floor(Date.now() / 86_400_000)
-  const key = [day, ...(yield* Effect.forEach(programs, fingerprint))].join("\n")
+  const key = [day, ...files].join("\n")
 
   const stored = yield* Effect.gen(function* () {
     const { uid } = yield* fs.stat(file)
