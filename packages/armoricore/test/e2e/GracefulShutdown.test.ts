@@ -12,6 +12,7 @@ import { request, retryUntil } from "../support/ApiClient.ts"
 import * as TestClip from "../support/TestClip.ts"
 import { publishUploaded, start, tokenFor } from "../support/ProgramFixture.ts"
 import * as StalledFfmpeg from "../support/StalledFfmpeg.ts"
+import * as BundledProgram from "../support/BundledProgram.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const ffmpeg = Programs.requireProgram("ffmpeg")
@@ -124,11 +125,12 @@ describe("SIGTERM", () => {
   it.live("the launcher on an old Node exits with the code of the signal that ended the program", () =>
     Effect.gen(function* () {
       const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.1.0" } })`
-      const program = yield* ProgramProcess.launch(["start"], {
+      const env = {
         ARMORICORE_DATA_DIR: yield* ProgramProcess.temporaryDirectory,
         PORT: "0",
         NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(`if (process.env.ARMORICORE_IN_OWN_NODE === undefined) ${old}`)}`,
-      })
+      }
+      const program = yield* ProgramProcess.launch(["start"], env, BundledProgram.checkout)
       const [child] = yield* retryUntil(
         Effect.sync(() => childPids(program.child.pid ?? 0)),
         (children) => children.length === 1,

@@ -4,9 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-
-const bin = fileURLToPath(new URL("../../bin/armoricore.js", import.meta.url))
+import * as BundledProgram from "./BundledProgram.ts"
 
 /** A folder that is removed when the scope closes. */
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
@@ -16,7 +14,7 @@ export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Eff
 
 /** Only these variables of the developer's environment reach the program. */
 const environment = (own: Readonly<Record<string, string>>): NodeJS.ProcessEnv => {
-  const inherited = ["PATH", "HOME", "TMPDIR", "CI"] as const
+  const inherited = ["PATH", "HOME", "TMPDIR", "CI", "NODE_COMPILE_CACHE"] as const
   return {
     ...Object.fromEntries(
       inherited.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
@@ -45,10 +43,13 @@ export interface ProgramProcess {
 export const launch = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
-  program: string = bin,
+  program?: string,
 ): Effect.Effect<ProgramProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => start(args, env, program)),
+    Effect.map(
+      Effect.promise(() => (program === undefined ? BundledProgram.path() : Promise.resolve(program))),
+      (path) => start(args, env, path),
+    ),
     ({ child, exited, signal }) =>
       // SIGTERM first, so that the program removes its temporary files.
       child.exitCode === null && child.signalCode === null
@@ -109,5 +110,5 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
 export const run = (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
-  program: string = bin,
+  program?: string,
 ): Effect.Effect<ExitResult> => Effect.scoped(Effect.flatMap(launch(args, env, program), ({ exited }) => exited))

@@ -1,4 +1,5 @@
 /** Only files with an index are encoded in chunks: ffmpeg must find each chunk without reading the file before it. */
+import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, FileSystem, Path } from "effect"

@@ -1,4 +1,5 @@
 /** In Chromium, a chunked stream plays across chunk boundaries without a stall or gap. */
+import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, layer } from "@effect/vitest"

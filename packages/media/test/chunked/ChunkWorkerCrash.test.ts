@@ -1,4 +1,5 @@
 /** Worker processes are killed while they encode chunks; other workers continue their chunks. */
+import "../support/NpmProgramsFirst.ts"
 import { type ChildProcess, spawn } from "node:child_process"
 import { event } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"

@@ -1,3 +1,4 @@
+import "../support/NpmProgramsFirst.ts"
 import * as SegmentDownloader from "@armoricore/media/packaging/SegmentDownloader"
 import * as Mp4Files from "@armoricore/media/packaging/Mp4Files"
 import * as DiskQuota from "@armoricore/media/encode/DiskQuota"

@@ -1,4 +1,5 @@
 /** hls.js and dash.js in Chromium play the streams, switch the quality without a gap, seek, and play the audio only. */
+import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, layer } from "@effect/vitest"

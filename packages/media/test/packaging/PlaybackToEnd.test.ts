@@ -1,4 +1,5 @@
 /** hls.js (three series), dash.js and shaka-player in Chromium play difficult sources to their very end: `ended` fires, without a media error. */
+import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, layer } from "@effect/vitest"

@@ -1,4 +1,5 @@
 /** In Chromium a stream is watched while it is still being made, from its announcement to its end. */
+import "../support/NpmProgramsFirst.ts"
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { PublishPlayable } from "@armoricore/media/pipeline/PlayableEvent"

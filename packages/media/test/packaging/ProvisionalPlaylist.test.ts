@@ -1,4 +1,5 @@
 /** A stream that is playable during its encode. */
+import "../support/NpmProgramsFirst.ts"
 import { event, ephemeral, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { resultEventId } from "@armoricore/domain/DeterministicId"

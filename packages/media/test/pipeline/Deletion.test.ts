@@ -1,4 +1,5 @@
 /** The deletion of a media: everything is gone, also after an interruption between any two steps. */
+import "../support/NpmProgramsFirst.ts"
 import { mediaKeys } from "@armoricore/media/protection/ContentKeys"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"

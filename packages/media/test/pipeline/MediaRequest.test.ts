@@ -1,4 +1,5 @@
 /** The instructions in the metadata of an upload: part, watermark, poster, sound only, files for download, chapters. */
+import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, layer } from "@effect/vitest"

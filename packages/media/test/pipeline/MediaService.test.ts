@@ -1,4 +1,5 @@
 /** The media service on an in-memory bus, observed through its events. */
+import "../support/NpmProgramsFirst.ts"
 import { event, ephemeral, work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { type AnyEvent, type EventOf } from "@armoricore/domain/EventRegistry"

@@ -1,4 +1,5 @@
 /** If an attempt fails after its encode, the next one reuses the encode and publishes a complete stream. */
+import "../support/NpmProgramsFirst.ts"
 import { writeFileSync } from "node:fs"
 import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"

@@ -1,4 +1,5 @@
 /** The order of objects, concurrent uploads and owners of one media, and the removal of old versions. */
+import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as Collection from "@armoricore/state/Collection"

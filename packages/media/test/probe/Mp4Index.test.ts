@@ -1,4 +1,5 @@
 /** The index of an MP4 gives the same times as its packets, or is not used. */
+import "../support/NpmProgramsFirst.ts"
 import * as Mp4Index from "@armoricore/media/probe/Mp4Index"
 import * as PacketScan from "@armoricore/media/probe/PacketScan"
 import { assert, describe, layer } from "@effect/vitest"

@@ -2,6 +2,7 @@
  * hls.js, dash.js and shaka-player in Chromium play protected streams to their end, with keys from the routes of the program:
  * whole segments, and ClearKey for samples.
  */
+import "../support/NpmProgramsFirst.ts"
 import { createServer } from "node:http"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as ContentKeys from "@armoricore/media/protection/ContentKeys"

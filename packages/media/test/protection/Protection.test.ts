@@ -1,4 +1,5 @@
 /** Protected streams: encrypted by the checker's measure, with rotated keys that are stored encrypted. */
+import "../support/NpmProgramsFirst.ts"
 import * as ContentKeys from "@armoricore/media/protection/ContentKeys"
 import type { ProtectionScheme } from "@armoricore/media/protection/Protection"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
