@@ -63,7 +63,7 @@ describe.skipIf(isFfmpegMissing || process.platform !== "linux")("Long clips", (
             const path = yield* Path.Path
             const { folder, largestStep, peak, percents, ready } = yield* processClip("long-360", {
               size: "640x360",
-              rate: 15,
+              rate: 6,
               seconds: 180,
             })
             assert.closeTo(ready.duration, 180, 0.07)
@@ -84,7 +84,7 @@ describe.skipIf(isFfmpegMissing || process.platform !== "linux")("Long clips", (
         () =>
           Effect.gen(function* () {
             // regression: ffmpeg 7 collected the decoded frames of all renditions, here 2 GB
-            const { peak, ready } = yield* processClip("long-720", { size: "1280x720", rate: 3, seconds: 180 })
+            const { peak, ready } = yield* processClip("long-720", { size: "1280x720", rate: 2, seconds: 180 })
             assert.closeTo(ready.duration, 180, 0.34)
             assert.isBelow(peak, 700)
           }).pipe(Effect.scoped),
