@@ -8,7 +8,9 @@ import { Effect, Redacted } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
+import * as TestClip from "../support/TestClip.ts"
 
+const ffmpeg = Programs.requireProgram("ffmpeg")
 const nats = Programs.requireProgram("nats-server")
 const ready = /Ready: 720p, 480p, 360p \(3 renditions, [0-9]+ segments, 5 thumbnails fetched\)/
 
@@ -35,14 +37,15 @@ describe("armoricore demo --once", () => {
   )
 })
 
-describe.skipIf(nats.missing)("armoricore demo --once with servers", () => {
+describe.skipIf(nats.missing || ffmpeg.missing)("armoricore demo --once with servers", () => {
   it.live(
     "on NATS and with S3 storage",
     () =>
       Effect.gen(function* () {
         const { url } = yield* NatsServer.make()
         const s3 = yield* S3Server
-        const { code, stderr, stdout } = yield* ProgramProcess.run(["demo", "--once"], {
+        const clip = yield* TestClip.make(ffmpeg.path, 1)
+        const { code, stderr, stdout } = yield* ProgramProcess.run(["demo", "--once", "--input", clip], {
           MESSAGE_BUS_URL: url,
           OBJECT_STORAGE_ENDPOINT: s3.endpoint,
           OBJECT_STORAGE_ACCESS_KEY: s3.accessKey,
@@ -58,20 +61,24 @@ describe.skipIf(nats.missing)("armoricore demo --once with servers", () => {
 const rabbit = Programs.requireProgram("rabbitmq-server")
 const postgres = Programs.requireProgram("postgres")
 
-describe.skipIf(rabbit.missing || postgres.missing)("armoricore demo --once with RabbitMQ and PostgreSQL", () => {
-  it.live(
-    "makes a stream over AMQP with its state in the database",
-    () =>
-      Effect.gen(function* () {
-        const bus = yield* RabbitServer.make({ virtualHosts: 1 })
-        const state = yield* PostgresServer.make()
-        const { code, stderr, stdout } = yield* ProgramProcess.run(["demo", "--once"], {
-          MESSAGE_BUS_URL: yield* bus.newUrl,
-          STATE_URL: state.url,
-        })
-        assert.strictEqual(code, 0, stderr)
-        assert.match(stdout, ready)
-      }),
-    180_000,
-  )
-})
+describe.skipIf(rabbit.missing || postgres.missing || ffmpeg.missing)(
+  "armoricore demo --once with RabbitMQ and PostgreSQL",
+  () => {
+    it.live(
+      "makes a stream over AMQP with its state in the database",
+      () =>
+        Effect.gen(function* () {
+          const bus = yield* RabbitServer.make({ virtualHosts: 1 })
+          const state = yield* PostgresServer.make()
+          const clip = yield* TestClip.make(ffmpeg.path, 1)
+          const { code, stderr, stdout } = yield* ProgramProcess.run(["demo", "--once", "--input", clip], {
+            MESSAGE_BUS_URL: yield* bus.newUrl,
+            STATE_URL: state.url,
+          })
+          assert.strictEqual(code, 0, stderr)
+          assert.match(stdout, ready)
+        }),
+      180_000,
+    )
+  },
+)

@@ -5,11 +5,13 @@ import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import * as Browser from "../support/Browser.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
+import * as TestClip from "../support/TestClip.ts"
 
 /** A folder for screenshots; unset takes none. */
 const pictures = process.env["ARMORICORE_PICTURES"]
 
 const browser = Programs.requireProgram("chromium")
+const ffmpeg = Programs.requireProgram("ffmpeg")
 
 const shows = (page: Page, selector: string, text: string) =>
   Browser.waitFor(page, `document.querySelector("${selector}").innerText.includes(${JSON.stringify(text)})`)
@@ -19,12 +21,14 @@ const write = async (page: Page, form: string, text: string) => {
   await page.click(`#${form}-form button`)
 }
 
-describe.skipIf(browser.missing)("two people on the demo page in Chromium", () => {
+describe.skipIf(browser.missing || ffmpeg.missing)("two people on the demo page in Chromium", () => {
   it.live(
     "chat, comment, and see each other join and leave",
     () =>
       Effect.gen(function* () {
-        const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
+        const demo = yield* ProgramProcess.launch(["demo", "--input", yield* TestClip.make(ffmpeg.path, 1)], {
+          LOG_FORMAT: "json",
+        })
         const [, url = ""] = yield* demo.waitForOutput(/Open (http:\S+) in a browser/)
         const one = yield* Browser.open({ executablePath: browser.path })
         const two = yield* Browser.open({ executablePath: browser.path, colorScheme: "dark" })

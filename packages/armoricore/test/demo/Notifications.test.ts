@@ -4,17 +4,21 @@ import { Effect } from "effect"
 import { join } from "node:path"
 import * as Browser from "../support/Browser.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
+import * as TestClip from "../support/TestClip.ts"
 
 const browser = Programs.requireProgram("chromium")
+const ffmpeg = Programs.requireProgram("ffmpeg")
 /** A folder for screenshots; unset takes none. */
 const pictures = process.env["ARMORICORE_PICTURES"]
 
-describe.skipIf(browser.missing)("notifications of the demo in Chromium", () => {
+describe.skipIf(browser.missing || ffmpeg.missing)("notifications of the demo in Chromium", () => {
   it.live(
     "a push arrives over the socket, the bell counts in two tabs, and the mailbox shows an e-mail as HTML and as text",
     () =>
       Effect.gen(function* () {
-        const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
+        const demo = yield* ProgramProcess.launch(["demo", "--input", yield* TestClip.make(ffmpeg.path, 1)], {
+          LOG_FORMAT: "json",
+        })
         const [, url = ""] = yield* demo.waitForOutput(/Open (http:\S+) in a browser/)
         const visitor = yield* Browser.open({ executablePath: browser.path })
         const stranger = yield* Browser.open({ executablePath: browser.path })
