@@ -151,7 +151,8 @@ describe("npm pack", () => {
     // Another 4.x of effect than the checkout's, and the only copy: the packages take it as a peer.
     for (const name of ["effect", "@effect/platform-node", "@effect/platform-node-shared", "@effect/sql-pg"]) {
       mkdirSync(join(modules, name), { recursive: true })
-      cpSync(join(root, "node_modules", name), join(modules, name), { recursive: true })
+      const filter = (path: string) => !/[/\\](src|ai-docs)$|\.map$/.test(path)
+      cpSync(join(root, "node_modules", name), join(modules, name), { recursive: true, filter })
     }
     const effect = join(modules, "effect", "package.json")
     writeFileSync(effect, readFileSync(effect, "utf8").replace(/"version": "[^"]+"/, '"version": "4.99.0"'))
