@@ -7,6 +7,7 @@
  * deleted.
  */
 import type { EngineDatabase, OperationContext, Operations } from "@armoricore/embedded/Operations"
+import { SeenIds } from "./SeenIds.ts"
 
 export type Table = "bus_event" | "bus_work" | "bus_dead"
 
@@ -72,6 +73,13 @@ export const migrations = [
   // handles it.
   `ALTER TABLE bus_pending ADD COLUMN held TEXT NOT NULL DEFAULT '';`,
   `ALTER TABLE bus_consumer ADD COLUMN skips TEXT NOT NULL DEFAULT '[]';`,
+  // A log instead of an index: `SeenIds` finds its rows.
+  `CREATE TABLE bus_seen_log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, channel TEXT NOT NULL, at INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO bus_seen_log (id, channel, at) SELECT id, channel, at FROM bus_seen ORDER BY at;
+  DROP TABLE bus_seen;
+  ALTER TABLE bus_seen_log RENAME TO bus_seen;`,
 ]
 
 /** Never due again: a message that was delivered too often stays stored for an operator to inspect. */
@@ -92,14 +100,7 @@ const publish = (
 ): "stored" | "duplicate" | "full" => {
   const { table, subject, id, headers, body, at } = message
   if (table !== "bus_dead" && db.usedBytes() > message.maxBytes) return "full"
-  const { changes } = db.run(
-    "INSERT INTO bus_seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at WHERE at <= excluded.at - ?",
-    id,
-    table,
-    at,
-    message.window,
-  )
-  if (changes === 0) return "duplicate"
+  if (!SeenIds.of(db).add(db, id, table, at, at - message.window)) return "duplicate"
   db.run(insertStatements[table], subject, id, headers, body, at)
   context.emit(`ready/${subject}`)
   if (table === "bus_event" && context.hasSubscribers(`message/${subject}`))
@@ -327,6 +328,6 @@ export const operations = {
 /** `eventAge` and `window` in milliseconds. Pending rows of deleted events are dropped when they become due. */
 export const sweep = (db: EngineDatabase, { options }: OperationContext, now: number): void => {
   const { eventAge, window } = options
-  if (window !== undefined) db.run("DELETE FROM bus_seen WHERE at <= ?", now - window)
+  if (window !== undefined) SeenIds.of(db).sweep(db, now - window)
   if (eventAge !== undefined) db.run("DELETE FROM bus_event WHERE at <= ?", now - eventAge)
 }

@@ -191,10 +191,11 @@ it.live("a full folder refuses events with `full` and still takes dead letters",
   }),
 )
 
-it("the sweep drops events and ids by age, and their sequences are never used again", () => {
+/** The engine's database on SQLite in memory, and publishing to it with a window of 100 ms. */
+const inMemory = () => {
   const sqlite = new DatabaseSync(":memory:")
   for (const script of migrations) sqlite.exec(script)
-  const db: EngineDatabase = {
+  const open = (): EngineDatabase => ({
     run: (sql, ...parameters) => {
       const { changes, lastInsertRowid } = sqlite.prepare(sql).run(...parameters)
       return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) }
@@ -203,18 +204,43 @@ it("the sweep drops events and ids by age, and their sequences are never used ag
     all: <Row>(sql: string, ...parameters: ReadonlyArray<SqlValue>) =>
       sqlite.prepare(sql).all(...parameters) as unknown as ReadonlyArray<Row>,
     usedBytes: () => 0,
-  }
+  })
   const context: OperationContext = {
     options: { window: 100, eventAge: 1_000 },
     hasSubscribers: () => false,
     emit: () => {},
   }
-  const publish = (id: string, at: number) =>
+  const db = open()
+  const publish = (id: string, at: number, to = db) =>
     operations.publish(
-      db,
+      to,
       { table: "bus_event", subject: "s", id, headers: "{}", body: new Uint8Array(), at, window: 100, maxBytes: 1 },
       context,
     )
+  return { sqlite, open, db, context, publish }
+}
+
+it("an id is a duplicate until its window is over: among many, after a rollback, and for the next owner", () => {
+  const { context, db, open, publish, sqlite } = inMemory()
+  const many = Array.from({ length: 700 }, (_, index) => `id ${index}`)
+  for (const id of many) assert.strictEqual(publish(id, 0), "stored")
+  sqlite.exec("BEGIN")
+  assert.strictEqual(publish("rolled back", 1), "stored")
+  sqlite.exec("ROLLBACK")
+  // Its row has the sequence that the other one had.
+  assert.strictEqual(publish("stored", 1), "stored")
+  assert.strictEqual(publish("rolled back", 1), "stored")
+  const nextOwner = open()
+  for (const to of [db, nextOwner])
+    for (const id of [...many, "stored", "rolled back"]) assert.strictEqual(publish(id, 99, to), "duplicate")
+  sweep(nextOwner, context, 100)
+  assert.strictEqual(publish("stored", 100, nextOwner), "duplicate")
+  for (const id of many) assert.strictEqual(publish(id, 100, nextOwner), "stored")
+  for (const id of many) assert.strictEqual(publish(id, 199, nextOwner), "duplicate")
+})
+
+it("the sweep drops events and ids by age, and their sequences are never used again", () => {
+  const { context, db, publish } = inMemory()
   const take = (now: number) =>
     operations.take(db, {
       name: "c",
