@@ -106,9 +106,7 @@ const bareLoop = Effect.fnUntraced(function* (folder: string, batch: ReadonlyArr
           }) ?? 0
         const revisions = transaction(() => rows.map(({ id }) => write(id, lease, 0)))
         transaction(() => rows.map(({ id }, at) => write(id, decision, revisions[at] ?? 0)))
-        transaction(() => {
-          for (const { seq } of rows) ack(db, { ...consumer, seq })
-        })
+        transaction(() => ack(db, { ...consumer, sequences: rows.map(({ seq }) => seq) }))
       }
     }),
   )

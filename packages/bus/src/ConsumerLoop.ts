@@ -28,6 +28,7 @@ export interface LeasedMessage {
   readonly delivery: Omit<Delivery, "inProgress">
   /** Identifies the message within its consumer; the id of its dead letter derives from it. */
   readonly sequence: string | number
+  /** A source may gather acknowledgements, and store them later: see `settled`. */
   readonly ack: Effect.Effect<void, PullSourceError>
   readonly nack: (afterMillis: number) => Effect.Effect<void, PullSourceError>
   readonly inProgress: Effect.Effect<void, PullSourceError>
@@ -40,6 +41,8 @@ export interface PullSource {
   readonly take: (max: number) => Effect.Effect<ReadonlyArray<LeasedMessage>, PullSourceError>
   /** Nacks messages that were leased but not started, and stops pulling. Idempotent. */
   readonly stop: Effect.Effect<void>
+  /** Sends the acknowledgements made so far: what is asked later finds them stored. Absent: `ack` does so itself. */
+  readonly settled?: Effect.Effect<void>
   readonly depth: Effect.Effect<ConsumerDepth, PullSourceError>
 }
 
@@ -316,6 +319,7 @@ export const run = Effect.fnUntraced(function* <R>(
       Effect.andThen(source.stop),
       Effect.andThen(FiberSet.awaitEmpty(handlers)),
       Effect.andThen(idle.await),
+      Effect.andThen(source.settled ?? Effect.void),
     ),
     depth: source.depth,
     running: () => running.size,

@@ -16,8 +16,6 @@ type Resume = (result: Effect.Effect<unknown, EngineClientError>) => void
 
 /** A batch of this many calls is sent at once: the engine commits it while the next one fills. */
 const maxBatch = 64
-/** In milliseconds: a deferred call that no other call takes along is sent after this time. */
-const deferral = 5
 
 /** In milliseconds: how long a held call waits for a connection. */
 const maxHoldMillis = 10_000
@@ -25,8 +23,6 @@ const maxHoldMillis = 10_000
 export interface CallOptions {
   /** Running it twice is as good as once: it may be sent to the next owner if its own died. */
   readonly isRepeatable?: boolean
-  /** The call may wait a few milliseconds for another one, so that both cost one message and one transaction. */
-  readonly deferred?: boolean
 }
 
 export interface Notification {
@@ -72,7 +68,6 @@ export class EngineClient {
   private isLeaving = false
   private queue: Array<Request> = []
   private scheduled = false
-  private deferTimer: NodeJS.Timeout | undefined
   private lastId = 0
 
   constructor(connected: SubscriptionRef.SubscriptionRef<boolean>, holdsCalls: boolean) {
@@ -248,7 +243,6 @@ export class EngineClient {
     this.pending.set(id, call)
     this.queue.push([id, call.module, call.operation, call.args])
     if (this.queue.length >= maxBatch) this.flush()
-    else if (call.options?.deferred === true) this.deferTimer ??= setTimeout(() => this.flush(), deferral)
     else if (!this.scheduled) {
       this.scheduled = true
       setImmediate(() => {
@@ -259,8 +253,6 @@ export class EngineClient {
   }
 
   private flush(): void {
-    clearTimeout(this.deferTimer)
-    this.deferTimer = undefined
     const batch = this.queue
     this.queue = []
     if (batch.length > 0) this.transport?.send(batch)

@@ -2,6 +2,7 @@
 import { Effect, Layer } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Program from "../app/Program.ts"
+import * as StartMemory from "../app/StartMemory.ts"
 import * as SecretRotation from "../security/SecretRotation.ts"
 import { ClusterWorker } from "../workers/ClusterWorker.ts"
 import { servicesFlag } from "./services-flag.ts"
@@ -27,6 +28,7 @@ export const start = Command.make(
     function* ({ services: names, realtimeWorkers: size }) {
       const { primary } = yield* ClusterWorker
       const { port, url } = yield* Program.serve(names, Layer.empty, size)
+      yield* StartMemory.releaseOnce
       // The primary process prints the address, and decides when its workers end.
       if (primary !== undefined) return yield* primary.drainRequested
       yield* printStartLine(`armoricore listens on ${url} (port ${port})`)

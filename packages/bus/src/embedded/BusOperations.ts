@@ -143,9 +143,12 @@ const take = (
     readonly ackWait: number
     readonly maxDeliveries: number
     readonly ownerId: string
+    /** Sequences to acknowledge, so that a busy consumer needs no transaction of its own for it. */
+    readonly acked?: ReadonlyArray<number>
   },
 ): { readonly rows: ReadonlyArray<LeasedRow>; readonly parkedIds: ReadonlyArray<string>; readonly nextDue: number } => {
   const { name, table, subject, max, now } = args
+  if (args.acked !== undefined) ack(db, { name, table, sequences: args.acked })
   const due = now + args.ackWait
   const rows: Array<LeasedRow> = []
   const parkedIds: Array<string> = []
@@ -185,9 +188,10 @@ const take = (
             behind,
             wanted,
           )
-    for (const row of undelivered) {
-      db.run("INSERT INTO bus_pending VALUES (?, ?, 1, ?, ?)", name, row.seq, due, args.ownerId)
-      rows.push({ ...row, attempt: 1 })
+    if (undelivered.length > 0) {
+      const sequences = JSON.stringify(undelivered.map(({ seq }) => seq))
+      db.run("INSERT INTO bus_pending SELECT ?, value, 1, ?, ? FROM json_each(?)", name, due, args.ownerId, sequences)
+      for (const row of undelivered) rows.push({ ...row, attempt: 1 })
     }
     // All rows were looked at if fewer than wanted are left; the next call need not look at the skipped ones again.
     const isWhole = skips !== "[]" && undelivered.length < wanted
@@ -203,9 +207,13 @@ const take = (
   return { rows, parkedIds, nextDue: next?.due ?? parked }
 }
 
-const ack = (db: EngineDatabase, { name, table, seq }: ConsumerKey & { readonly seq: number }): void => {
-  db.run("DELETE FROM bus_pending WHERE consumer = ? AND seq = ?", name, seq)
-  if (table === "bus_work") db.run("DELETE FROM bus_work WHERE seq = ?", seq)
+const ack = (
+  db: EngineDatabase,
+  { name, sequences, table }: ConsumerKey & { readonly sequences: ReadonlyArray<number> },
+): void => {
+  const all = JSON.stringify(sequences)
+  db.run("DELETE FROM bus_pending WHERE consumer = ? AND seq IN (SELECT value FROM json_each(?))", name, all)
+  if (table === "bus_work") db.run("DELETE FROM bus_work WHERE seq IN (SELECT value FROM json_each(?))", all)
 }
 
 /** Only the latest delivery may change `due`: an older handler that resumes late has no effect. */

@@ -15,8 +15,8 @@ import type { Row, operations } from "./BusOperations.ts"
 export const skippedSubjects = ({ skips = [] }: Pick<ConsumerOptions, "skips">): ReadonlySet<string> =>
   new Set(skips.map((type) => subjectOf(event(type))))
 
-/** With fewer slots, a slot that waits for its ack would delay the next message. */
-const minConcurrencyForDeferredAcks = 8
+/** In milliseconds: acknowledgements that no pull takes along are sent after this time. */
+const ackDelay = 5
 /** After so many notifications of skipped messages, the position moves past them, so that no query passes over many. */
 const maxSkippedNotifications = 256
 
@@ -35,7 +35,6 @@ export const makePullSource = Effect.fnUntraced(function* (
   const maxDeliveries = ConsumerLoop.brokerMaxDeliver(options)
   const skipped = skippedSubjects(options)
   const key = { name, table, subject } as const
-  const acksMayWait = options.concurrency >= minConcurrencyForDeferredAcks
   const available = yield* Latch.make(true)
   let wakeAt = 0
 
@@ -64,6 +63,37 @@ export const makePullSource = Effect.fnUntraced(function* (
       Effect.asVoid,
     )
 
+  /**
+   * Acknowledgements do not hold up their slots: they go with the next pull, in one transaction with it, or after a few
+   * milliseconds. A crash before that repeats the deliveries, as a crash before an acknowledgement always does.
+   */
+  let acked: Array<number> = []
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  let ackTimer: NodeJS.Timeout | undefined
+  const takeAcked = (): ReadonlyArray<number> => {
+    clearTimeout(ackTimer)
+    ackTimer = undefined
+    const sequences = acked
+    acked = []
+    return sequences
+  }
+  const addAcked = (sequences: ReadonlyArray<number>): void => {
+    acked.push(...sequences)
+    if (acked.length > 0) ackTimer ??= setTimeout(() => void fork(sendAcked), ackDelay)
+  }
+  const sendAcked = Effect.suspend(() => {
+    const sequences = takeAcked()
+    return sequences.length === 0
+      ? Effect.void
+      : Effect.catch(bus.call("ack", { name, table, sequences }), (error) =>
+          Effect.logWarning(
+            `Consumer ${name} could not acknowledge ${sequences.length} messages; the bus redelivers them when their ack wait is over`,
+            error,
+          ),
+        )
+  })
+  yield* Effect.addFinalizer(() => sendAcked)
+
   const source: ConsumerLoop.PullSource = {
     ready: () =>
       Effect.suspend(() =>
@@ -77,11 +107,16 @@ export const makePullSource = Effect.fnUntraced(function* (
       const now = yield* Clock.currentTimeMillis
       // Closed before the query: a notification about a message that the query does not see opens it again.
       available.closeUnsafe()
+      const sequences = takeAcked()
       const { rows, parkedIds, nextDue } = yield* bus
-        .call("take", { ...key, max, now, ackWait, maxDeliveries, ownerId })
+        .call("take", { ...key, max, now, ackWait, maxDeliveries, ownerId, acked: sequences })
         .pipe(
           mapErrors,
-          Effect.onError(() => available.open),
+          Effect.onError(() => {
+            // The engine may have stored them; it does no harm to store them again.
+            addAcked(sequences)
+            return available.open
+          }),
         )
       wakeAt = Math.min(nextDue, now + ackWait)
       if (rows.length === max) available.openUnsafe()
@@ -94,13 +129,17 @@ export const makePullSource = Effect.fnUntraced(function* (
       return rows.map((row): ConsumerLoop.LeasedMessage => ({
         delivery: { ...toStoredMessage(row), deliveryCount: row.attempt },
         sequence: row.seq,
-        ack: mapErrors(bus.call("ack", { name, table, seq: row.seq }, { deferred: acksMayWait })),
+        ack: Effect.sync(() => addAcked([row.seq])),
         nack: (millis) => setDue("retry", row.seq, row.attempt, millis),
         inProgress: setDue("working", row.seq, row.attempt, ackWait),
       }))
     }),
     stop: Effect.void,
-    depth: Effect.flatMap(Clock.currentTimeMillis, (now) => mapErrors(bus.call("depth", { ...key, now }))),
+    settled: sendAcked,
+    depth: Effect.andThen(
+      sendAcked,
+      Effect.flatMap(Clock.currentTimeMillis, (now) => mapErrors(bus.call("depth", { ...key, now }))),
+    ),
   }
   return source
 })

@@ -172,6 +172,21 @@ it.live("a guard that skips types receives the others only, and is not behind", 
   }).pipe(Effect.provide(Layer.unwrap(Effect.map(newFolder, (folder) => on(folder))))),
 )
 
+it.live("a drained consumer has stored its acknowledgements, which wait for a pull otherwise", () =>
+  Effect.gen(function* () {
+    const bus = yield* EventBus
+    const got = yield* Queue.unbounded<string>()
+    const consumer = yield* bus.consume({ name: "worker", from, concurrency: 4 }, ({ id }) =>
+      Effect.as(Queue.offer(got, id), { _tag: "Ack" } as const),
+    )
+    for (const id of ["a", "b", "c"])
+      yield* bus.publish({ address: from, id, body: new TextEncoder().encode("canary") })
+    yield* Queue.takeN(got, 3)
+    yield* consumer.drain
+    assert.strictEqual(yield* bus.removeHandled("canary", () => true), 3)
+  }).pipe(Effect.scoped, Effect.provide(Layer.unwrap(Effect.map(newFolder, (folder) => on(folder))))),
+)
+
 it.live("a full folder refuses events with `full` and still takes dead letters", () =>
   Effect.gen(function* () {
     const folder = yield* newFolder

@@ -38,21 +38,26 @@ interface Write extends EntryKey {
   readonly expected: number | undefined
 }
 
-const write = (db: EngineDatabase, place: Write): number | undefined => {
-  const { bucket, key, value, expiresAt, expected } = place
-  if (expected !== undefined && (find(db, place)?.revision ?? 0) !== expected) return undefined
-  db.run("UPDATE state_revision SET last = last + 1")
-  const revision = db.get<{ readonly last: number }>("SELECT last FROM state_revision")?.last ?? 0
-  db.run(
-    `INSERT INTO state_entry (bucket, key, value, revision, ends) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = excluded.revision, ends = excluded.ends`,
-    bucket,
-    key,
-    value,
-    revision,
-    expiresAt ?? null,
-  )
-  return revision
+const put = `INSERT INTO state_entry (bucket, key, value, revision, ends) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (bucket, key) DO UPDATE SET value = excluded.value, revision = excluded.revision, ends = excluded.ends`
+/** The end of `put` for an entry that may exist only if it has expired. */
+const ifExpired = "WHERE state_entry.ends <= ?"
+const update = `UPDATE state_entry SET value = ?, revision = ?, ends = ?
+  WHERE bucket = ? AND key = ? AND revision = ? AND (ends IS NULL OR ends > ?)`
+const create = `${put} ${ifExpired}`
+
+/** A write that finds another revision leaves a gap in the revisions. */
+const write = (db: EngineDatabase, { bucket, expected, expiresAt, key, now, value }: Write): number | undefined => {
+  const counter = db.get<{ readonly last: number }>("UPDATE state_revision SET last = last + 1 RETURNING last")
+  const revision = counter?.last ?? 0
+  const ends = expiresAt ?? null
+  const { changes } =
+    expected === undefined
+      ? db.run(put, bucket, key, value, revision, ends)
+      : expected === 0
+        ? db.run(create, bucket, key, value, revision, ends, now)
+        : db.run(update, value, revision, ends, bucket, key, expected, now)
+  return changes === 0 ? undefined : revision
 }
 
 export const operations = {
