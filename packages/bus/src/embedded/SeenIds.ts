@@ -16,6 +16,8 @@ interface SeenRow {
 }
 
 const smallest = 1024
+/** Rows of the log that are read at once. */
+const pageSize = 4096
 /** A place takes 12 bytes. The table grows when more than half of it is used. */
 const placesOf = (entries: number): number => {
   let places = smallest
@@ -29,16 +31,24 @@ export class SeenIds {
   private sequences = new Float64Array(smallest)
   private used = 0
 
-  private constructor(rows: ReadonlyArray<SeenRow>) {
-    this.allocate(rows.length)
-    for (const { channel, id, seq } of rows) this.insert(hashOf(id, channel), seq)
+  private constructor(db: EngineDatabase) {
+    for (let after = 0; ;) {
+      const rows = db.all<SeenRow>(
+        "SELECT seq, id, channel FROM bus_seen WHERE seq > ? ORDER BY seq LIMIT ?",
+        after,
+        pageSize,
+      )
+      for (const { channel, id, seq } of rows) this.insertOrGrow(db, hashOf(id, channel), seq)
+      if (rows.length < pageSize) return
+      after = rows.at(-1)?.seq ?? after
+    }
   }
 
   /** Reads the log at the first call of a database. */
   static of(db: EngineDatabase): SeenIds {
     const known = byDatabase.get(db)
     if (known !== undefined) return known
-    const made = new SeenIds(db.all<SeenRow>("SELECT seq, id, channel, at FROM bus_seen"))
+    const made = new SeenIds(db)
     byDatabase.set(db, made)
     return made
   }
@@ -53,8 +63,7 @@ export class SeenIds {
       if (row?.id === id && row.channel === channel && row.at > since) return false
     }
     const { lastInsertRowid } = db.run("INSERT INTO bus_seen (id, channel, at) VALUES (?, ?, ?)", id, channel, at)
-    if ((this.used + 1) * 2 > this.hashes.length) this.rebuild(db)
-    this.insert(hash, lastInsertRowid)
+    this.insertOrGrow(db, hash, lastInsertRowid)
     return true
   }
 
@@ -82,6 +91,11 @@ export class SeenIds {
     this.hashes = new Int32Array(places)
     this.sequences = new Float64Array(places)
     this.used = 0
+  }
+
+  private insertOrGrow(db: EngineDatabase, hash: number, seq: number): void {
+    if ((this.used + 1) * 2 > this.hashes.length) this.rebuild(db)
+    this.insert(hash, seq)
   }
 
   private insert(hash: number, seq: number): void {
