@@ -10,6 +10,7 @@ import { secret, type SubjectKind } from "./Protocol.ts"
 export interface Subject {
   readonly kind: SubjectKind
   readonly port: number
+  readonly pid: number
   /** CPU seconds of the process so far, all of its threads together. */
   readonly cpuSeconds: () => number
 }
@@ -18,7 +19,7 @@ const launcher = join(import.meta.dirname, "../../packages/armoricore/bin/armori
 const clockTicksPerSecond = 100
 
 /** User and system time: the fields 14 and 15, behind the command's name. */
-const cpuSecondsOf = (pid: number): number => {
+export const cpuSecondsOf = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
   return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
@@ -67,7 +68,8 @@ const startProgram = Effect.fnUntraced(function* (kind: SubjectKind, env: Readon
     const response = await fetch(`http://127.0.0.1:${port}/readyz`)
     if (!response.ok) throw new Error(`not ready: ${response.status}`)
   }).pipe(Effect.retry({ schedule: Schedule.spaced("100 millis"), times: 300 }), Effect.orDie)
-  const subject: Subject = { kind, port, cpuSeconds: () => cpuSecondsOf(child.pid ?? 0) }
+  const pid = child.pid ?? 0
+  const subject: Subject = { kind, port, pid, cpuSeconds: () => cpuSecondsOf(pid) }
   return subject
 })
 
@@ -79,7 +81,8 @@ const startPeer = Effect.fnUntraced(function* (kind: SubjectKind) {
   const port = yield* Effect.callback<number>((resume) => {
     child.once("message", (message: { readonly port: number }) => resume(Effect.succeed(message.port)))
   })
-  const subject: Subject = { kind, port, cpuSeconds: () => cpuSecondsOf(child.pid ?? 0) }
+  const pid = child.pid ?? 0
+  const subject: Subject = { kind, port, pid, cpuSeconds: () => cpuSecondsOf(pid) }
   return subject
 })
 

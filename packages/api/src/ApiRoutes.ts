@@ -11,6 +11,7 @@ import * as Authentication from "./Authentication.ts"
 import { ArmoricoreApi } from "./contract/ArmoricoreApi.ts"
 import { NoStore, PublisherCredentials } from "./contract/Security.ts"
 import * as CaptionHandlers from "./CaptionHandlers.ts"
+import * as Cors from "./Cors.ts"
 import * as DeviceHandlers from "./DeviceHandlers.ts"
 import * as ErasureHandlers from "./ErasureHandlers.ts"
 import * as EventHandlers from "./EventHandlers.ts"
@@ -33,6 +34,8 @@ export interface ApiOptions {
   readonly uploads: UploadHandlers.UploadsOptions
   readonly resumable: TusHandlers.TusOptions
   readonly transcripts: TranscriptHandlers.TranscriptOptions
+  /** Of pages that may use the API, beside those of its own origin; `*` stands for every one. */
+  readonly origins?: ReadonlyArray<string>
 }
 
 const noStore = Layer.succeed(
@@ -45,7 +48,11 @@ const publisherCredentials = Layer.succeed(
   PublisherCredentials.of({ bearer: (handler) => handler, signature: (handler) => handler }),
 )
 
-export const layer = ({ events, resumable, transcripts, uploads }: ApiOptions) =>
+export const layer = ({ events, origins = [], resumable, transcripts, uploads }: ApiOptions) =>
+  // The middleware that is added first is the outermost one: CORS also covers what the protocol of uploads answers itself.
+  Layer.provideMerge(routes({ events, resumable, transcripts, uploads }), Cors.layer(origins))
+
+const routes = ({ events, resumable, transcripts, uploads }: Omit<ApiOptions, "origins">) =>
   Layer.mergeAll(
     OpenApiDocument.layer,
     TusHandlers.protocol(uploads),
@@ -54,7 +61,7 @@ export const layer = ({ events, resumable, transcripts, uploads }: ApiOptions) =
         EventHandlers.layer(events),
         UploadHandlers.layer(uploads),
         TusHandlers.layer(uploads, resumable),
-        MediaHandlers.layer,
+        MediaHandlers.layer({ tokenKey: uploads.tokenKey }),
         ErasureHandlers.layer,
         CaptionHandlers.layer({ bucket: uploads.bucket }),
         TranscriptHandlers.layer(transcripts),

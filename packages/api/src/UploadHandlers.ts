@@ -262,7 +262,11 @@ const sanitizeFilename = (filename: string): string => {
   const name = filename.split(/[/\\]/).at(-1) ?? ""
   const safe = name
     .normalize("NFKD")
+    // An accent, which is now a character of its own.
+    .replaceAll(/\p{M}+/gu, "")
     .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
+    .replaceAll(/-+\./g, ".")
+    .replace(/^[.-]*(?=\.[A-Za-z0-9])/, "file")
     .replace(/^[.-]+/, "")
     .slice(-96)
   return safe === "" ? "file" : safe

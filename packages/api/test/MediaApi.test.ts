@@ -1,4 +1,5 @@
 import type { MediaState } from "@armoricore/domain/MediaState"
+import * as UploadToken from "@armoricore/domain/UploadToken"
 import * as Collection from "@armoricore/state/Collection"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { assert, describe, it } from "@effect/vitest"
@@ -9,7 +10,7 @@ import { eventually } from "@armoricore/testing/Eventually"
 import { Effect, Result } from "effect"
 import * as EventCodec from "@armoricore/domain/EventCodec"
 import { authorize } from "@armoricore/worker/PublishPolicy"
-import { apiServer, sendRequest, signToken } from "./support/ApiServer.ts"
+import { apiServer, sendRequest, signToken, tokenKey } from "./support/ApiServer.ts"
 
 const state: MediaState = {
   media_id: "m1",
@@ -82,6 +83,28 @@ describe("commands on a media", () => {
       ])
       yield* states.put("m1", { ...state, deleted_at: "2026-01-31T12:00:00Z" })
       assert.strictEqual((yield* sendRequest("GET", "/v1/media/m1", { token })).status, 404)
+    }).pipe(Effect.scoped, Effect.provide(apiServer())),
+  )
+
+  it.live("the owner deletes an upload that is unfinished, unpublished or in its queue; others do not", () =>
+    Effect.gen(function* () {
+      // regression: a DELETE before the first worker had read the upload was answered with 404, and the media appeared later.
+      const commands = yield* consumeCommands
+      const id = UploadToken.newMediaId(tokenKey, "u1")
+      const remove = (token: string, of = id) =>
+        Effect.map(sendRequest("DELETE", `/v1/media/${of}`, { token }), ({ status }) => status)
+      assert.strictEqual(yield* remove(yield* signToken("u2")), 404)
+      assert.strictEqual(yield* remove(yield* signToken("op", "operator")), 404)
+      assert.strictEqual(yield* remove(yield* signToken("u1", "guest")), 403)
+      assert.strictEqual(yield* remove(yield* signToken("u1"), "m1"), 404)
+      assert.strictEqual(yield* remove(yield* signToken("u1")), 202)
+      assert.strictEqual(yield* remove(yield* signToken("u1")), 202)
+      yield* eventually(() => commands.length === 1)
+      assert.include(commands[0], `"media_id":"${id}","user_id":"u1"`)
+      const deletions = yield* Collection.make(mediaDeletions)
+      const times = { requested_at: "2026-01-31T12:00:00Z", deleted_at: "2026-01-31T12:01:00Z" }
+      yield* deletions.put(id, { media_id: id, request_id: "r1", user_id: "u1", ...times })
+      assert.strictEqual(yield* remove(yield* signToken("u1")), 404)
     }).pipe(Effect.scoped, Effect.provide(apiServer())),
   )
 

@@ -18,7 +18,7 @@ describe("POST /v1/uploads", () => {
       assert.isObject(body)
       assert.propertyVal(body, "method", "PUT")
       assert.deepPropertyVal(body, "headers", { "content-type": "video/mp4" })
-      assert.match(JSON.stringify(body), /"file_path":"s3:\/\/media\/uploads\/u1\/[0-9a-f-]{36}\/My-holiday-.mp4"/)
+      assert.match(JSON.stringify(body), /"file_path":"s3:\/\/media\/uploads\/u1\/[0-9a-f-]{36}\/My-holiday.mp4"/)
       assert.match(JSON.stringify(body), /"upload_url":"http:\/\/127.0.0.1:4000\/objects\/media\/uploads\/u1\//)
     }).pipe(Effect.provide(apiServer())),
   )

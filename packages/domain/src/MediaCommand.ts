@@ -21,6 +21,8 @@ export const MediaCommand = Schema.Struct({
    */
   action: Schema.Literals(["cancel", "delete", "set_captions", "remove_captions"]),
   media_id: MediaId,
+  /** Of `delete`: the owner, where the media may have no state yet. */
+  user_id: Schema.optionalKey(UserId),
   /** When the request was received. A queued upload or transcription that is older is dropped after a deletion. */
   requested_at: Schema.optionalKey(Timestamp),
   /** Of `set_captions`. */

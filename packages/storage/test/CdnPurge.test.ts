@@ -75,7 +75,7 @@ describe("CdnPurge", () => {
     }),
   )
 
-  it.live("a refusal names the setting, and a busy CDN is asked again later", () =>
+  it.live("a refusal names the setting, and a busy or missing CDN is asked again later without using up attempts", () =>
     Effect.gen(function* () {
       const refusing = yield* receive(403)
       const busy = yield* receive(429, { "retry-after": "7" })
@@ -86,6 +86,16 @@ describe("CdnPurge", () => {
         _tag: "TransientError",
         code: "throttled",
         retryAfterMillis: 7_000,
+        countsAsAttempt: false,
+      })
+      // regression: a deletion gave up after some minutes without the CDN, and was never reported.
+      const secret = Redacted.make("a secret of this test")
+      const away = WebhookPurge.layer({ url: "http://127.0.0.1:1/purge", secret, baseUrl })
+      assert.deepInclude(yield* Effect.flip(purge(["a"]).pipe(Effect.provide(away))), {
+        _tag: "TransientError",
+        code: "unavailable",
+        retryAfterMillis: 30_000,
+        countsAsAttempt: false,
       })
     }),
   )

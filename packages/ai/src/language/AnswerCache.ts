@@ -13,7 +13,7 @@ export interface Scope {
   readonly mediaId: string
 }
 
-/** Asks a question, or returns the stored answer. Errors of the storage bypass the cache. */
+/** Asks a question, or returns the stored answer. A faulty one is not stored. Errors of the storage bypass the cache. */
 export const make =
   (storage: ObjectStorage["Service"], model: ChatModel["Service"], { bucket, mediaId }: Scope) =>
   <A>(question: Question<A>): Effect.Effect<A, ModelError> => {
@@ -29,7 +29,11 @@ export const make =
         Effect.as(Effect.logWarning("a stored answer could not be read", { key: ref.key, error }), undefined),
       ),
     )
-    const askAndStore = Effect.tap(model.ask(question), (answer) =>
+    const accepted = Effect.flatMap(model.ask(question), (answer) => {
+      const fault = question.faultOf?.(answer)
+      return fault === undefined ? Effect.succeed(answer) : Effect.fail(fault)
+    })
+    const askAndStore = Effect.tap(accepted, (answer) =>
       Schema.encodeEffect(json)(answer).pipe(
         Effect.flatMap((text) =>
           storage.put<never, never>(ref, new TextEncoder().encode(text), { contentType: "application/json" }),

@@ -28,6 +28,8 @@ export interface Question<A> {
   /** Data, sent as JSON: text in it is never an instruction. */
   readonly input: unknown
   readonly answer: Schema.Codec<A, unknown>
+  /** A fault that the Schema does not find, such as a missing cue. An answer without a fault is stored and reused. */
+  readonly faultOf?: (answer: A) => PermanentError | undefined
   /** The answer ends after so many tokens. */
   readonly maxTokens: number
 }

@@ -37,9 +37,10 @@ export const translate = Effect.fn("Translation.translate")(function* (
       instruction: instruction(language, target),
       input: { cues: batch.map((id) => ({ id, text: textOf(cues[id] ?? noCue) })) },
       answer: Answer,
+      faultOf: ({ cues: answered }) => faultOf(batch, answered, cues),
       maxTokens: 200 + batch.reduce((sum, id) => sum + 20 + 3 * textOf(cues[id] ?? noCue).length, 0),
     }).pipe(
-      Effect.flatMap(({ cues: answered }) => checked(batch, answered, cues)),
+      Effect.map(({ cues: answered }) => textsOf(answered)),
       // A model that loses count or breaks off does better with fewer cues.
       Effect.catchIf(
         (error) => error._tag === "PermanentError" && isSplittable(error.code) && batch.length > 1,
@@ -56,7 +57,26 @@ export const translate = Effect.fn("Translation.translate")(function* (
   const batches = Array.from({ length: Math.ceil(ids.length / batchSize) }, (_, index) =>
     ids.slice(index * batchSize, (index + 1) * batchSize),
   )
-  const texts = yield* Effect.forEach(batches, translateBatch, { concurrency })
+  const failures: Array<ModelError> = []
+  const noTexts: ReadonlyMap<number, string> = new Map()
+  // After a failure no further batch is asked. Those in flight cost their tokens, so their answers are counted and stored.
+  const texts = yield* Effect.forEach(
+    batches,
+    (batch) =>
+      Effect.suspend(() =>
+        failures.length > 0
+          ? Effect.succeed(noTexts)
+          : Effect.catch(translateBatch(batch), (error) =>
+              Effect.sync(() => {
+                failures.push(error)
+                return noTexts
+              }),
+            ),
+      ),
+    { concurrency },
+  )
+  const [failure] = failures
+  if (failure !== undefined) return yield* failure
   return texts.flatMap((some) => [...some]).flatMap(([id, text]) => spread(cues[id] ?? noCue, text))
 })
 
@@ -64,25 +84,29 @@ const noCue: TranscriptCue = { start: 0, end: 0, lines: [] }
 
 const isSplittable = (code: string): boolean => ["truncated", "invalid_answer", "wrong_cues"].includes(code)
 
-const checked = (
+type Answered = (typeof Answer.Type)["cues"]
+
+/** The last one of repeated ids. */
+const textsOf = (answered: Answered): ReadonlyMap<number, string> =>
+  new Map(answered.map(({ id, text }) => [id, text.replace(/\s+/gu, " ").trim()]))
+
+const faultOf = (
   batch: ReadonlyArray<number>,
-  answered: ReadonlyArray<{ readonly id: number; readonly text: string }>,
+  answered: Answered,
   cues: ReadonlyArray<TranscriptCue>,
-): Effect.Effect<ReadonlyMap<number, string>, PermanentError> => {
-  const texts = new Map(answered.map(({ id, text }) => [id, text.replace(/\s+/gu, " ").trim()]))
+): PermanentError | undefined => {
+  const texts = textsOf(answered)
   const isComplete = texts.size === answered.length && texts.size === batch.length
   const isWrong = batch.some((id) => {
     const text = texts.get(id)
     return text === undefined || text === "" || text.length > 100 + 4 * textOf(cues[id] ?? noCue).length
   })
   return isComplete && !isWrong
-    ? Effect.succeed(texts)
-    : Effect.fail(
-        new PermanentError({
-          code: "wrong_cues",
-          message: "the language model left out, repeated, emptied or inflated cues of the translation",
-        }),
-      )
+    ? undefined
+    : new PermanentError({
+        code: "wrong_cues",
+        message: "the language model left out, repeated, emptied or inflated cues of the translation",
+      })
 }
 
 /** The words of a text over the time of its cue, by their width. */

@@ -50,12 +50,14 @@ const transcribeRecording = (
   recording: { readonly samples: Int16Array },
   options: Partial<OpenAiCompatible.Options> = {},
   language?: string,
+  vocabulary?: ReadonlyArray<string>,
 ) =>
   Effect.gen(function* () {
     const fake = yield* FakeSpeech
     Object.assign(fake.behavior, habits)
     const { transcribe } = yield* Transcriber
-    const event = transcriptionRequest("m", yield* storeUpload("a.wav", wav(recording.samples)), language)
+    const plain = transcriptionRequest("m", yield* storeUpload("a.wav", wav(recording.samples)), language)
+    const event = { ...plain, payload: { ...plain.payload, ...(vocabulary === undefined ? {} : { vocabulary }) } }
     const complete = yield* transcribe(event, { fencingToken: 1 })
     return { complete, document: yield* readTranscript(complete.transcript_file_path), fake }
   }).pipe(Effect.provide(pipeline(engine(options)).pipe(Layer.provideMerge(Layer.fresh(FakeSpeech.layer)))))
@@ -78,9 +80,14 @@ const assertSameWords = (
 describe.skipIf(isFfmpegMissing)("an OpenAI-compatible server", () => {
   const short = ToneSpeech.synthesize(40, { before: 2 })
   layer(programs, { excludeTestServices: true })((it) => {
-    it.effect("returns words with times", () =>
+    it.effect("returns words with times, and its prompt has the vocabulary as far as a prompt may be long", () =>
       Effect.gen(function* () {
-        const { complete, document, fake } = yield* transcribeRecording({}, short)
+        const terms = Array.from({ length: 100 }, (_, index) => `Roscoff ${index}`)
+        const { complete, document, fake } = yield* transcribeRecording({}, short, {}, undefined, terms)
+        const [prompt = ""] = fake.transcriptions[0]?.fields.get("prompt") ?? []
+        assert.match(prompt, /^Roscoff 0, Roscoff 1, /)
+        assert.isAtMost(prompt.length, 600)
+        assert.isAbove(prompt.length, 580)
         assertSameWords(document.words, short.words)
         assert.strictEqual(complete.engine, "openai")
         assert.strictEqual(complete.quality, "standard")

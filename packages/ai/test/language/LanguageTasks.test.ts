@@ -108,6 +108,43 @@ describe("a language model", () => {
     }).pipe(Effect.provide(tasks({ outline: false }))),
   )
 
+  it.live("is asked again by the next run where its answer was wrong, which publishes nothing", () =>
+    Effect.gen(function* () {
+      // regression: a wrong answer of the right form was stored, and the translation was missing for ever.
+      const wrong = yield* run(1, { inflatedAnswers: 1 })
+      assert.deepStrictEqual(wrong.translations, [])
+      assert.match(wrong.notes[0] ?? "", /left out, repeated, emptied or inflated/)
+      const right = yield* run(1)
+      assert.strictEqual(textOf(right.translations[0]?.words), translationOf(1))
+    }).pipe(Effect.provide(tasks({ outline: false }))),
+  )
+
+  it.live("that writes titles without end is asked again, and then has no outline", () =>
+    Effect.gen(function* () {
+      const corrected = yield* run(3, { inflatedAnswers: 1 })
+      assert.strictEqual(corrected.outline?.title, "A voyage")
+      const { notes, outline } = yield* run(4, { inflatedAnswers: 99 })
+      assert.isUndefined(outline)
+      assert.match(notes.at(-1) ?? "", /^the outline is missing: /)
+      assert.strictEqual((yield* FakeLanguageModel).asked.length, 1 + 1 + 4)
+    }).pipe(Effect.provide(tasks({ languages: [] }, { pause: Duration.millis(5) }))),
+  )
+
+  it.live("that fails in the middle of a translation leaves nothing of it; the next run pays for the rest alone", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeLanguageModel
+      const counter = Metric.withAttributes(ChatModel.tokens, { task: "translation", kind: "completion" })
+      const before = Number((yield* Metric.value(counter)).count)
+      const broken = yield* run(81, { quotaUsedUpAfter: 2 })
+      assert.deepStrictEqual(broken.translations, [])
+      assert.lengthOf(broken.notes, 1)
+      assert.strictEqual(Number((yield* Metric.value(counter)).count) - before, 20)
+      const { translations } = yield* run(81, { quotaUsedUpAfter: Number.POSITIVE_INFINITY })
+      assert.strictEqual(textOf(translations[0]?.words), translationOf(81))
+      assert.strictEqual(fake.asked.length, 3)
+    }).pipe(Effect.provide(tasks({ outline: false }))),
+  )
+
   it.live("costs nothing for what it has answered before, and its tokens are counted", () =>
     Effect.gen(function* () {
       const fake = yield* FakeLanguageModel
@@ -130,6 +167,7 @@ describe("a language model", () => {
   for (const [what, habits, note] of [
     ["refuses", { refusing: true }, /refused: I cannot help/],
     ["answers prose again and again", { proseAnswers: 99 }, /no answer of the expected form/],
+    ["answers web pages", { webPage: true }, /no answer of the expected form/],
     ["has no quota left", { quotaUsedUp: true }, /responded with 429.*quota/],
     ["does not answer in time", { delay: 400 }, /does not respond/],
   ] as const) {
@@ -143,6 +181,13 @@ describe("a language model", () => {
       }).pipe(Effect.provide(tasks({ outline: false }, { timeout: Duration.millis(100), pause: Duration.millis(5) }))),
     )
   }
+
+  it.live("that is not running leaves a note", () =>
+    Effect.gen(function* () {
+      const { notes } = yield* run(1)
+      assert.match(notes[0] ?? "", /http:\/\/127.0.0.1:1\/v1\/chat\/completions does not respond/)
+    }).pipe(Effect.provide(tasks({ outline: false }, { baseUrl: "http://127.0.0.1:1/v1", pause: Duration.millis(1) }))),
+  )
 
   it.live("with a wrong key or path is a configuration error", () =>
     Effect.gen(function* () {

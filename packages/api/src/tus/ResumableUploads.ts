@@ -42,6 +42,14 @@ const gone = problem(
   "the upload has expired and was deleted; begin a new one with POST /v1/uploads/tus",
 )
 
+const wrongOffset = (upload: ResumableUpload, offset: number) =>
+  problem(
+    409,
+    "offset",
+    `${upload.offset} bytes are stored, but Upload-Offset is ${offset}; ask for the offset with HEAD`,
+    "Upload-Offset",
+  )
+
 export const make = Effect.fnUntraced(function* (options: ResumableOptions) {
   const storage = yield* ObjectStorage
   const uploads = yield* Collection.make(resumableUploads)
@@ -96,19 +104,14 @@ export const make = Effect.fnUntraced(function* (options: ResumableOptions) {
     length: number | undefined,
     body: UploadWriter.Body,
   ) {
-    yield* requireOwn(mediaId, userId)
+    const stored = yield* requireOwn(mediaId, userId)
+    // The offset only grows, so the request that stores bytes at this moment need not end for this one.
+    if (offset < stored.offset) return yield* wrongOffset(stored, offset)
     return yield* locks.withLock(
       mediaId,
       Effect.fnUntraced(function* (held: UploadLock.Held) {
         const { upload } = held
-        if (offset !== upload.offset) {
-          return yield* problem(
-            409,
-            "offset",
-            `${upload.offset} bytes are stored, but Upload-Offset is ${offset}; ask for the offset with HEAD`,
-            "Upload-Offset",
-          )
-        }
+        if (offset !== upload.offset) return yield* wrongOffset(upload, offset)
         if (offset + (length ?? 0) > upload.size) return yield* UploadWriter.tooLong(upload.size)
         return upload.is_complete ? upload : yield* writer.append(held, body)
       }),
@@ -121,7 +124,7 @@ export const make = Effect.fnUntraced(function* (options: ResumableOptions) {
       return yield* problem(
         409,
         "complete",
-        "the upload is complete; once it was published, DELETE /v1/media/{id} deletes the media",
+        "the upload is complete; DELETE /v1/media/{id} deletes it",
       )
     }
     yield* remove(mediaId)

@@ -39,8 +39,9 @@ export const apiServer = (
   bus: Layer.Layer<EventBus> = MemoryBus.layer,
   history: Layer.Layer<History> = MemoryHistory.layer(),
   resumable: TusHandlers.TusOptions = { expiresIn: Duration.days(1) },
+  origins: ReadonlyArray<string> = [],
 ) =>
-  apiRoutes(options, resumable).pipe(
+  apiRoutes(options, resumable, origins).pipe(
     Layer.provideMerge(Realtime.layer()),
     Layer.provideMerge(Revocations.layer),
     Layer.provideMerge([ports, history]),
@@ -49,7 +50,11 @@ export const apiServer = (
   )
 
 /** The routes alone; a second node serves them over the same ports. */
-export const apiRoutes = (options: Partial<EventsOptions>, resumable: TusHandlers.TusOptions) =>
+export const apiRoutes = (
+  options: Partial<EventsOptions>,
+  resumable: TusHandlers.TusOptions,
+  origins: ReadonlyArray<string> = [],
+) =>
   HttpRouter.serve(
     Layer.mergeAll(
       ApiRoutes.layer({
@@ -57,6 +62,7 @@ export const apiRoutes = (options: Partial<EventsOptions>, resumable: TusHandler
         uploads: { bucket: "media", tokenKey, ...UploadHandlers.defaults },
         resumable,
         transcripts: { policy: "owner" },
+        origins,
       }),
       NotFoundRoute.layer,
     ),

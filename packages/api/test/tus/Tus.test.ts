@@ -2,103 +2,33 @@
 import { createHash, randomBytes } from "node:crypto"
 import { connect } from "node:net"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
+import * as TusHandlers from "@armoricore/api/tus/TusHandlers"
 import * as UploadToken from "@armoricore/domain/UploadToken"
 import * as MemoryHistory from "@armoricore/history/memory/MemoryHistory"
 import * as Collection from "@armoricore/state/Collection"
 import { resumableUploads } from "@armoricore/state/ResumableUploads"
-import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually } from "@armoricore/testing/Eventually"
 import * as TcpProxy from "@armoricore/testing/TcpProxy"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Option, Stream } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { HttpServer } from "effect/http"
 import { apiRoutes, apiServer, signToken, tokenKey } from "../support/ApiServer.ts"
 import * as TusClient from "../support/TusClient.ts"
-
-const resumable = {
-  expiresIn: Duration.days(1),
-  partSize: 512 * 1024,
-  lock: { lease: Duration.seconds(5), wait: Duration.seconds(8), poll: Duration.millis(20) },
-}
-const server = apiServer({}, MemoryBus.layer, MemoryHistory.layer(), resumable)
-
-const portOf = ({ address }: HttpServer.HttpServer["Service"]): number => ("port" in address ? Number(address.port) : 0)
-const port = Effect.map(HttpServer.HttpServer, portOf)
-
-const metadata = { filename: "My film.mp4", filetype: "video/mp4" }
-const encodedMetadata = `filename ${btoa("My film.mp4")},filetype ${btoa("video/mp4")}`
-
-const readFile = Effect.fnUntraced(function* (filePath: string | undefined | null) {
-  const storage = yield* ObjectStorage
-  const { body, info } = yield* storage.get({ bucket: "media", key: (filePath ?? "").replace("s3://media/", "") })
-  return { bytes: Buffer.concat([...(yield* Stream.runCollect(body))]), info }
-})
-
-/** The stored objects of unfinished uploads. */
-const leftovers = Effect.gen(function* () {
-  const storage = yield* ObjectStorage
-  const objects = yield* Stream.runCollect(storage.list("media", ""))
-  return objects.map(({ key }) => key).filter((key) => !key.startsWith("uploads/"))
-})
-
-const request = Effect.fnUntraced(function* (
-  method: string,
-  path: string,
-  options: {
-    readonly token?: string
-    readonly headers?: Readonly<Record<string, string>>
-    readonly body?: Uint8Array<ArrayBuffer>
-    readonly port?: number
-  },
-) {
-  const target = options.port ?? (yield* port)
-  return yield* Effect.promise((signal) =>
-    fetch(`http://127.0.0.1:${target}${path}`, {
-      method,
-      signal,
-      headers: {
-        "tus-resumable": "1.0.0",
-        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-        ...options.headers,
-      },
-      ...(options.body === undefined ? {} : { body: options.body }),
-    }),
-  )
-})
-
-const create = Effect.fnUntraced(function* (
-  token: string,
-  size: number,
-  headers: Readonly<Record<string, string>> = {},
-) {
-  const response = yield* request("POST", "/v1/uploads/tus", {
-    token,
-    headers: { "upload-length": String(size), "upload-metadata": encodedMetadata, ...headers },
-  })
-  assert.strictEqual(response.status, 201)
-  const id = response.headers.get("armoricore-media-id") ?? ""
-  return { id, path: `/v1/uploads/tus/${id}`, filePath: response.headers.get("armoricore-file-path"), response }
-})
-
-const patch = (
-  path: string,
-  token: string,
-  offset: number,
-  body: Buffer,
-  headers: Readonly<Record<string, string>> = {},
-) =>
-  request("PATCH", path, {
-    token,
-    body: new Uint8Array(body),
-    headers: { "content-type": "application/offset+octet-stream", "upload-offset": String(offset), ...headers },
-  })
-
-const offsetOf = Effect.fnUntraced(function* (path: string, token: string, options: { readonly port?: number } = {}) {
-  const response = yield* request("HEAD", path, { token, ...options })
-  assert.strictEqual(response.status, 200)
-  return Number(response.headers.get("upload-offset"))
-})
+import {
+  create,
+  encodedMetadata,
+  leftovers,
+  metadata,
+  offsetOf,
+  patch,
+  port,
+  portOf,
+  readFile,
+  request,
+  resumable,
+  server,
+} from "../support/TusRequests.ts"
 
 describe("/v1/uploads/tus", () => {
   it.live("stores a file that tus-js-client sends through a proxy that cuts every 200 KB", () =>
@@ -162,6 +92,9 @@ describe("/v1/uploads/tus", () => {
       yield* eventually(
         Effect.map(uploads.get(id), (found) => Option.exists(found, ({ value }) => value.offset >= 512 * 1024)),
       )
+      // A request that cannot fit does not end it.
+      assert.strictEqual((yield* patch(path, token, 1, content)).status, 409)
+      assert.deepStrictEqual(answered, [])
       const offset = yield* offsetOf(path, token, second)
       assert.strictEqual(offset, 700_000)
       yield* eventually(() => answered.join("").includes("HTTP/1.1 423"))
@@ -276,6 +209,79 @@ describe("/v1/uploads/tus", () => {
       assert.strictEqual((yield* request("HEAD", path, { token })).status, 404)
       assert.deepStrictEqual(yield* leftovers, [])
     }).pipe(Effect.provide(server)),
+  )
+
+  it.live("gives files a name for URLs, from names in every script", () =>
+    Effect.gen(function* () {
+      const token = yield* signToken("u1")
+      const nameOf = Effect.fnUntraced(function* (name: string) {
+        const encoded = Buffer.from(name).toString("base64")
+        const { filePath } = yield* create(token, 10, { "upload-metadata": `filename ${encoded}` })
+        return filePath?.split("/").at(-1)
+      })
+      const names = ["Été à Roscoff.mp4", "映画.mp4", "../.profile", "a b?.mov", "🎬", "-", "..", "x".repeat(300)]
+      assert.deepStrictEqual(yield* Effect.forEach(names, nameOf), [
+        "Ete-a-Roscoff.mp4",
+        "file.mp4",
+        "file.profile",
+        "a-b.mov",
+        "file",
+        "file",
+        "file",
+        "x".repeat(96),
+      ])
+    }).pipe(Effect.provide(server)),
+  )
+
+  it.live("lets pages of the allowed origins upload, and read every answer", () =>
+    Effect.gen(function* () {
+      const token = yield* signToken("u1")
+      const origin = { origin: "https://www.example.com" }
+      const { path } = yield* create(token, 10, origin)
+      const asked = [...TusHandlers.requestHeaders, "authorization", "content-type"].join(",")
+      const preflight = (method: string, from = origin.origin) =>
+        request("OPTIONS", path, {
+          headers: {
+            origin: from,
+            "access-control-request-method": method,
+            "access-control-request-headers": asked,
+          },
+        })
+      for (const method of ["POST", "HEAD", "PATCH", "DELETE"]) {
+        const { headers, status } = yield* preflight(method)
+        assert.strictEqual(status, 204)
+        assert.strictEqual(headers.get("access-control-allow-origin"), origin.origin)
+        assert.include(headers.get("access-control-allow-methods") ?? "", method)
+        const allowed = (headers.get("access-control-allow-headers") ?? "").split(",")
+        for (const name of asked.split(",")) assert.include(allowed, name)
+      }
+      assert.notStrictEqual(
+        (yield* preflight("PATCH", "https://evil.example")).headers.get("access-control-allow-origin"),
+        "https://evil.example",
+      )
+      const offset = { ...origin, "content-type": "application/offset+octet-stream", "upload-offset": "0" }
+      const answers = [
+        yield* request("HEAD", path, { token, headers: origin }),
+        yield* request("PATCH", path, { token, headers: { ...offset, "upload-offset": "3" }, body: new Uint8Array(1) }),
+        yield* request("PATCH", path, { token, headers: { ...offset, "tus-resumable": "9.9.9" } }),
+        yield* request("PATCH", path, { headers: offset }),
+        yield* request("PATCH", path, { token, headers: offset, body: new Uint8Array(4) }),
+      ]
+      assert.deepStrictEqual(
+        answers.map(({ status }) => status),
+        [200, 409, 412, 401, 204],
+      )
+      for (const { headers, status } of answers) {
+        assert.strictEqual(headers.get("access-control-allow-origin"), origin.origin, `${status}`)
+        const exposed = (headers.get("access-control-expose-headers") ?? "").split(",")
+        for (const name of ["location", "upload-offset", "upload-length", "upload-expires", "tus-version"])
+          assert.include(exposed, name, `${status}`)
+        for (const name of headers.keys())
+          if (/^(tus|upload|armoricore)-/.test(name)) assert.include(exposed, name, `${status}`)
+      }
+    }).pipe(
+      Effect.provide(apiServer({}, MemoryBus.layer, MemoryHistory.layer(), resumable, ["https://www.example.com"])),
+    ),
   )
 
   it.live("says what it supports", () =>

@@ -1,6 +1,6 @@
 /** The running program: starts ports, listener and services, in this order. `StopOrder` lists how they stop. */
 import * as Backoff from "@armoricore/domain/Backoff"
-import { ApiRoutes, NotFoundRoute, TusHandlers, UploadHandlers } from "@armoricore/api"
+import { ApiRoutes, NotFoundRoute, UploadHandlers } from "@armoricore/api"
 import * as Revocations from "@armoricore/auth/Revocations"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { Cluster } from "@armoricore/realtime/cluster/Cluster"
@@ -11,7 +11,7 @@ import { PublicUrl } from "@armoricore/storage/PublicUrl"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Duration, Effect, Layer } from "effect"
-import { HttpMiddleware, HttpRouter, HttpServerRequest } from "effect/http"
+import { HttpMiddleware, HttpRouter } from "effect/http"
 import type { IpNetwork } from "effect/net"
 import * as Adapters from "../wiring/Adapters.ts"
 import { CommandFailed } from "./CommandErrors.ts"
@@ -198,34 +198,11 @@ const api = Effect.gen(function* () {
         ...(settings.PUBLIC_URL === undefined ? {} : { publicUrl: settings.PUBLIC_URL.replace(/\/+$/, "") }),
       },
       transcripts: { policy: settings.MEDIA_TOPIC_POLICY },
+      origins: settings.ALLOWED_ORIGINS ?? [],
     }),
     Notify.routes,
-    cors(settings.ALLOWED_ORIGINS ?? []),
   )
 })
-
-/** CORS of the API for `ALLOWED_ORIGINS`. The routes of signed URLs set their own headers. */
-const cors = (origins: ReadonlyArray<string>) => {
-  if (origins.length === 0) return Layer.empty
-  const withCors = HttpMiddleware.cors({
-    allowedOrigins: origins.includes("*") ? () => true : (origin) => origins.includes(origin),
-    allowedMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-    allowedHeaders: ["authorization", "content-type", "traceparent", ...TusHandlers.requestHeaders],
-    exposedHeaders: TusHandlers.responseHeaders,
-    maxAge: 86_400,
-  })
-  return HttpRouter.use((router) =>
-    router.addGlobalMiddleware((routes) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        // An OPTIONS that is no preflight asks what the uploads support.
-        !request.url.startsWith("/v1/") ||
-        (request.method === "OPTIONS" && request.headers["access-control-request-method"] === undefined)
-          ? routes
-          : withCors(routes),
-      ),
-    ),
-  )
-}
 
 const readinessChecks = (services: ReadonlySet<Services.ServiceName>) =>
   Effect.gen(function* () {

@@ -27,6 +27,8 @@ export interface DeletionRequest {
   readonly requestId: string
   /** RFC 3339. */
   readonly requestedAt: string
+  /** The owner, where the request names one: nothing else may know it before the upload is processed. */
+  readonly userId?: string
 }
 
 type DeletionError = TransientError | ConfigurationError
@@ -95,7 +97,8 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
     return (key: string) => key === source || prefixes.some((prefix) => key.startsWith(prefix))
   }
 
-  const remove: Deletion["remove"] = Effect.fn("Deletion.remove")(function* ({ mediaId, requestedAt, requestId }) {
+  const remove: Deletion["remove"] = Effect.fn("Deletion.remove")(function* (request) {
+    const { mediaId, requestedAt, requestId } = request
     const started = yield* update(mediaId, (current) => {
       if (current?.request_id === requestId) return current
       const { deleted_at: _, generation: __, ...known } = current ?? {}
@@ -106,7 +109,7 @@ export const make = Effect.fnUntraced(function* ({ encodes, options: { bucket },
     const transcript = Option.getOrUndefined(yield* transcripts.get(mediaId))?.value
     const known = yield* record.find(mediaId)
     const unpublished = Option.getOrUndefined(yield* resumable.get(mediaId))?.value
-    const userId = known?.user_id ?? transcript?.user_id ?? unpublished?.user_id ?? started.user_id
+    const userId = known?.user_id ?? transcript?.user_id ?? unpublished?.user_id ?? started.user_id ?? request.userId
     const generation = started.generation ?? (known === undefined ? 0 : MediaRecord.newestGeneration(known))
     // Before anything is removed: the next attempt finds the owner and the generation here.
     yield* update(mediaId, (current) => ({

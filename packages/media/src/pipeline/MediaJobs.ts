@@ -79,11 +79,16 @@ const cancelUpload = Effect.fnUntraced(function* (pipeline: Pipeline, jobs: Jobs
 
 export const handleCommand = (bucket: string, pipeline: Pipeline, jobs: Jobs) =>
   Effect.fnUntraced(function* (command: MediaCommand, { cause }: HandlerContext) {
-    const { action, captions, captions_key: removedKey, media_id: mediaId, requested_at } = command
+    const { action, captions, captions_key: removedKey, media_id: mediaId, requested_at, user_id: userId } = command
     switch (action) {
       case "delete": {
         const requestedAt = requested_at ?? new Date(yield* Clock.currentTimeMillis).toISOString()
-        return yield* deleteMedia(pipeline, jobs, { mediaId, requestedAt, requestId: cause.eventId })
+        return yield* deleteMedia(pipeline, jobs, {
+          mediaId,
+          requestedAt,
+          requestId: cause.eventId,
+          ...(userId === undefined ? {} : { userId }),
+        })
       }
       case "cancel":
         yield* cancelUpload(pipeline, jobs, mediaId)

@@ -21,7 +21,7 @@ import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { CdnPurge } from "@armoricore/storage/CdnPurge"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
-import { eventually } from "@armoricore/testing/Eventually"
+import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
 import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Option, Stream } from "effect"
@@ -185,6 +185,48 @@ describe.skipIf(isFfmpegMissing)("media.delete_requested", () => {
       yield* publish(again)
       yield* eventually(() => results.length === 3, { timeout: "1 minute" })
       assert.strictEqual(results[2]?.event_type, "media.ready")
+    }).pipe(Effect.provide(service)),
+  )
+
+  it.live("ends a running encode, and nothing of it appears afterwards", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const results = yield* recordResults
+      const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
+      yield* ffmpeg([...testVideo({ size: "320x180", seconds: 60 }), ...h264, "-metadata", `title=${canary}`, file])
+      yield* publish(uploaded("m3", yield* storeUpload(`uploads/u1/m3/${canary}.mp4`, file)))
+      const storage = yield* ObjectStorage
+      const segments = Stream.runCollect(storage.list("media", "media/m3/"))
+      yield* eventually(
+        Effect.map(segments, ({ length }) => length > 0),
+        { timeout: "1 minute" },
+      )
+      assert.deepStrictEqual(results, [])
+      yield* publish(deleteRequested("m3", "2026-02-01T12:00:00Z"))
+      yield* eventually(() => results.length === 1, { timeout: "1 minute" })
+      assert.include(results[0], { event_type: "media.deleted" })
+      yield* expectNothingFor(
+        "3 seconds",
+        Effect.map(findTraces("m3"), ({ length }) => length > 0),
+      )
+      assert.lengthOf(results, 1)
+    }).pipe(Effect.provide(service)),
+  )
+
+  it.live("removes an upload that was never published, for its owner", () =>
+    Effect.gen(function* () {
+      const results = yield* recordResults
+      yield* putText(`uploads/u1/m4/${canary}.mp4`, canary)
+      yield* storeUnfinishedUpload("m5")
+      const bus = yield* EventBus
+      for (const media_id of ["m4", "m5"]) {
+        const payload = { action: "delete", media_id, user_id: "u1", requested_at: "2026-02-01T12:00:00Z" }
+        const body = new TextEncoder().encode(JSON.stringify({ cause_id: `delete-${media_id}`, payload }))
+        yield* bus.publish({ address: Address.work("media", "control"), id: media_id, body })
+      }
+      yield* eventually(() => results.length === 2)
+      for (const { payload } of results) assert.include(payload, { user_id: "u1" })
+      for (const id of ["m4", "m5"]) assert.deepStrictEqual(yield* findTraces(id), [])
     }).pipe(Effect.provide(service)),
   )
 

@@ -15,7 +15,10 @@ type Port = ObjectStorage["Service"]
 export const multipartPrefix = ".parts/"
 
 export const emulatedMultipart = (
-  objects: Pick<Port, "put" | "get" | "head" | "list" | "remove">,
+  objects: Pick<Port, "put" | "get" | "head" | "list" | "remove"> & {
+    /** The bytes of these objects, one after the other. A chunk is valid until the next one is read. */
+    readonly readAll: (refs: ReadonlyArray<ObjectRef>) => Stream.Stream<Uint8Array, NotFound | StorageError>
+  },
   signer: ObjectSigner["Service"],
 ): Pick<
   Port,
@@ -72,10 +75,7 @@ export const emulatedMultipart = (
             return yield* new NotFound({ resource: "part", id: String(parts[index]?.number) })
           }
         }
-        const bodies = Stream.fromIterable(refs).pipe(
-          Stream.flatMap((part) => Stream.unwrap(Effect.map(objects.get(part), ({ body }) => body))),
-        )
-        const info = yield* objects.put<NotFound | StorageError, never>(ref, bodies, { contentType })
+        const info = yield* objects.put<NotFound | StorageError, never>(ref, objects.readAll(refs), { contentType })
         yield* removeParts(ref, uploadId)
         return info
       }),

@@ -78,9 +78,13 @@ export const withFile = async <A>(path: string, use: (file: FileHandle) => Promi
   }
 }
 
-/** Up to `length` bytes; fewer only at the end of the file. */
-export const readAt = async (file: FileHandle, position: number, length: number): Promise<Buffer> => {
-  const buffer = Buffer.allocUnsafe(length)
+/** Up to `length` bytes, in `buffer` if there is one; fewer only at the end of the file. */
+export const readAt = async (
+  file: FileHandle,
+  position: number,
+  length: number,
+  buffer: Buffer = Buffer.allocUnsafe(length),
+): Promise<Buffer> => {
   let filled = 0
   while (filled < length) {
     const { bytesRead } = await file.read(buffer, filled, length - filled, position + filled)

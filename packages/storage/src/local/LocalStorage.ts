@@ -177,7 +177,22 @@ export const layer = (options: LocalStorageOptions): Layer.Layer<ObjectStorage, 
         yield* fileSystemCall(() => removeAbandonedUploads(options.folder, now - abandonedUploadMillis))
       }).pipe(Effect.catch((error) => Effect.logWarning("unfinished uploads were not removed", { error })))
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(sweep, Effect.sleep(sweepInterval))))
-      return ObjectStorage.of({ ...objects, ...emulatedMultipart(objects, signer) })
+      /** New memory for each chunk of a long file would cost more than reading it: the buffers wait for the garbage collector. */
+      const readAll = (refs: ReadonlyArray<ObjectRef>) =>
+        Stream.suspend(() => {
+          const buffer = Buffer.allocUnsafeSlow(chunkBytes)
+          return Stream.fromIterable(refs).pipe(
+            Stream.flatMap((ref) =>
+              Stream.unwrap(
+                Effect.map(
+                  read(ref, async (file) => Option.getOrUndefined(await readTrailer(file))),
+                  (info) => stream(pathOf(ref), info, { start: 0, length: info.size }, buffer),
+                ),
+              ),
+            ),
+          )
+        })
+      return ObjectStorage.of({ ...objects, ...emulatedMultipart({ ...objects, readAll }, signer) })
     }),
   )
 
@@ -191,8 +206,16 @@ const byteSpanOf = (info: ObjectInfo, range: ByteRange | undefined): ByteSpan =>
   return { start, length: Math.max(0, Math.min(range?.end ?? Infinity, info.size - 1) - start + 1) }
 }
 
-/** Reads the file in chunks, and fails if it is not the version that `info` describes. */
-const stream = (path: string, info: ObjectInfo, part: ByteSpan): Stream.Stream<Uint8Array, StorageError> =>
+/**
+ * Reads the file in chunks, and fails if it is not the version that `info` describes. With a `buffer` of `chunkBytes`, each chunk
+ * is valid until the next one is read.
+ */
+const stream = (
+  path: string,
+  info: ObjectInfo,
+  part: ByteSpan,
+  buffer?: Buffer,
+): Stream.Stream<Uint8Array, StorageError> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const file = yield* Effect.acquireRelease(
@@ -208,7 +231,7 @@ const stream = (path: string, info: ObjectInfo, part: ByteSpan): Stream.Stream<U
       const end = part.start + part.length
       return Stream.paginate(part.start, (position) =>
         Effect.map(
-          fileSystemCall(() => readAt(file, position, Math.min(chunkBytes, end - position))),
+          fileSystemCall(() => readAt(file, position, Math.min(chunkBytes, end - position), buffer)),
           (chunk) => {
             const next = position + chunk.byteLength
             return [[chunk], next < end ? Option.some(next) : Option.none<number>()] as const

@@ -101,7 +101,11 @@ export const layerNoDeps = (options: MemoryStorageOptions = {}): Layer.Layer<Obj
             return `bucket ${bucket}: stored in memory, lost when the process ends`
           }),
       }
-      return ObjectStorage.of({ ...objects, ...emulatedMultipart(objects, signer) })
+      const readAll = (refs: ReadonlyArray<ObjectRef>) =>
+        Stream.fromIterable(refs).pipe(
+          Stream.flatMap((ref) => Stream.unwrap(Effect.map(objects.get(ref), ({ body }) => body))),
+        )
+      return ObjectStorage.of({ ...objects, ...emulatedMultipart({ ...objects, readAll }, signer) })
     }),
   )
 

@@ -53,10 +53,15 @@ export const send = Effect.fnUntraced(function* (request: HttpClientRequest.Http
   )
 })
 
-const failure = (code: string, reason: string, retryAfterMillis?: number) =>
+/** Until the next request to a CDN that does not name a time itself. */
+const pause = Duration.seconds(30)
+
+/** A deletion waits for the CDN however long it is away: what was published must not stay in its caches. */
+const failure = (code: string, reason: string, retryAfterMillis = Duration.toMillis(pause)) =>
   new TransientError({
     dependency: "cdn",
     code,
     message: `the CDN did not purge deleted objects: ${reason}`,
-    ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+    countsAsAttempt: false,
+    retryAfterMillis,
   })

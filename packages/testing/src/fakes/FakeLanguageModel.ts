@@ -14,8 +14,14 @@ export interface ModelBehavior {
   failingRequests: number
   /** Every request: 429 with `insufficient_quota`. */
   quotaUsedUp: boolean
+  /** The same from this number of answers on. */
+  quotaUsedUpAfter: number
   /** So many answers are prose instead of JSON. */
   proseAnswers: number
+  /** So many translations are longer than their caption can be, and so many titles of outlines than a title. */
+  inflatedAnswers: number
+  /** Every answer is the page of a proxy, with status 200. */
+  webPage: boolean
   /** The JSON is in a code block, as of servers that ignore `response_format`. */
   fenced: boolean
   /** Every answer is a refusal. */
@@ -76,7 +82,10 @@ const make = Effect.gen(function* () {
     rateLimitedRequests: 0,
     failingRequests: 0,
     quotaUsedUp: false,
+    quotaUsedUpAfter: Number.POSITIVE_INFINITY,
     proseAnswers: 0,
+    inflatedAnswers: 0,
+    webPage: false,
     fenced: false,
     refusing: false,
     maxCues: Number.POSITIVE_INFINITY,
@@ -93,7 +102,8 @@ const make = Effect.gen(function* () {
   const answer = (request: FakeHttpServer.RecordedRequest): FakeHttpServer.FakeResponse => {
     if (request.path !== "/v1/chat/completions") return refuse(404, "no such path")
     if (request.headers.authorization !== `Bearer ${apiKey}`) return refuse(401, "Incorrect API key provided")
-    if (behavior.quotaUsedUp) return refuse(429, "You exceeded your current quota", {}, "insufficient_quota")
+    if (behavior.quotaUsedUp || asked.length >= behavior.quotaUsedUpAfter)
+      return refuse(429, "You exceeded your current quota", {}, "insufficient_quota")
     if (behavior.rateLimitedRequests > 0) {
       behavior.rateLimitedRequests--
       return refuse(429, "Rate limit reached", { "retry-after": "0.05" })
@@ -122,10 +132,15 @@ const make = Effect.gen(function* () {
       input: JSON.parse(body.messages.at(-1).content),
     }
     asked.push(question)
+    if (behavior.webPage) return { status: 200, body: "<!doctype html><title>Sign in</title>" }
+    const isInflated = behavior.inflatedAnswers > 0
+    if (isInflated) behavior.inflatedAnswers--
     const isProse = behavior.proseAnswers > 0
     if (isProse) behavior.proseAnswers--
     const isCut = (question.input.cues?.length ?? 0) > behavior.maxCues
-    const json = JSON.stringify(answerOf(question, behavior))
+    const json = JSON.stringify(answerOf(question, behavior), (name, value) =>
+      isInflated && (name === "text" || name === "title") ? String(value).repeat(500) : value,
+    )
     const content = isProse
       ? "Here is your translation: "
       : isCut

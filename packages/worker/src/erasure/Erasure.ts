@@ -34,14 +34,27 @@ export const handler = Effect.fnUntraced(function* (
   const services = yield* Collection.make(erasingServices)
   yield* services.put(service, { stores: stores.map(({ name }) => name) })
 
-  const again = (code: string, message: string) =>
-    new TransientError({
-      dependency: "erasure",
-      code,
-      message,
-      countsAsAttempt: false,
-      retryAfterMillis: Duration.toMillis(pause),
+  const later = (dependency: string, code: string, message: string, retryAfterMillis: number) =>
+    new TransientError({ dependency, code, message, retryAfterMillis, countsAsAttempt: false })
+
+  const again = (code: string, message: string) => later(ownDependency, code, message, Duration.toMillis(pause))
+
+  /** The reason of the attempt before: the log has each once, not with every attempt. */
+  let lastReason = ""
+  const logOnce = (reason: string) =>
+    Effect.suspend(() => {
+      if (reason === lastReason) return Effect.void
+      lastReason = reason
+      return Effect.logWarning(`the erasure of a user is not complete: ${reason}`, { service })
     })
+
+  /** An erasure is never given up: a store that is away is tried again until it is back. */
+  const withoutLimit = (error: TransientError) => {
+    const { code, dependency, message, retryAfterMillis = 5 * Duration.toMillis(pause) } = error
+    return dependency === ownDependency
+      ? Effect.fail(error)
+      : Effect.andThen(logOnce(message), Effect.fail(later(dependency, code, message, retryAfterMillis)))
+  }
 
   /** The newest request counts. */
   const remember = (userId: string, requestedAt: string) =>
@@ -88,14 +101,22 @@ export const handler = Effect.fnUntraced(function* (
     if (!isCoordinator) return []
     const waiting = yield* unfinishedServices(state)
     if (waiting.length > 0) {
-      return yield* again("waiting", `the erasure waits for ${waiting.join(" and ")}; start these services`)
+      const message = `it waits for ${waiting.join(" and ")}; start these services`
+      yield* logOnce(message)
+      return yield* again("waiting", message)
     }
     const erasedAt = new Date(yield* Clock.currentTimeMillis).toISOString()
     return [emit("user.erased", { user_id: userId, removed: totals(state), erased_at: erasedAt })]
   })
 
-  return on("user.erase_requested", { handle: erase, onFailure: () => [], timeout: Duration.hours(6) })
+  const handle = (...request: Parameters<typeof erase>) =>
+    Effect.catchTag(erase(...request), "TransientError", withoutLimit)
+
+  return on("user.erase_requested", { handle, onFailure: () => [], timeout: Duration.hours(6) })
 })
+
+/** The dependency of its own errors: work that is not complete yet. */
+const ownDependency = "erasure"
 
 /** More services than an installation has. */
 const maxServices = 100

@@ -43,14 +43,14 @@ const recordErased = Effect.gen(function* () {
   return erased
 })
 
-/** A store with entries by user, which fails at its first call. */
+/** A store with entries by user, which fails at its first calls: one more than an event has attempts. */
 const storeOf = (name: string, entries: Array<string>): ErasureStore => {
   let calls = 0
   return {
     name,
     erase: ({ userId }) =>
       Effect.suspend(() => {
-        if (++calls === 1)
+        if (++calls <= 6)
           return Effect.fail(new TransientError({ dependency: name, code: "unavailable", message: "it is away" }))
         const retained = entries.filter((user) => user !== userId)
         const removed = entries.length - retained.length
