@@ -166,12 +166,13 @@ export const make = (context: ChunkContext) => {
     return isCopied ? { ...output, staging } : undefined
   })
 
-  return Effect.fn("UploadPipeline.encodeChunk")(function* (request: ChunkRequest) {
+  const encodeActive = Effect.fnUntraced(function* (
+    request: ChunkRequest,
+    job: ChunkedEncodes.ChunkedEncode,
+    percent: number,
+  ) {
     const { chunk, mediaId, version } = request
-    const active = yield* findActive(request)
-    if (active === undefined) return stopped
-    const { job } = active
-    const progress = makeProgress(job, request, active.percent)
+    const progress = makeProgress(job, request, percent)
     const produced = yield* Effect.raceFirst(
       produceOutput(job, request, progress.report),
       untilStopped(request, progress.refresh),
@@ -199,6 +200,17 @@ export const make = (context: ChunkContext) => {
     )
     const isLast = ChunkedEncodes.chunkNames(job).every((name) => completed.includes(name))
     return { _tag: "Done", isLast } satisfies ChunkOutcome
+  })
+
+  return Effect.fn("UploadPipeline.encodeChunk")(function* (request: ChunkRequest) {
+    const active = yield* findActive(request)
+    if (active === undefined) return stopped
+    const { job, percent } = active
+    const removeIfDeleted = publisher.removeIfDeleted(request.mediaId, job.attempt)
+    return yield* encodeActive(request, job, percent).pipe(
+      Effect.tap(({ _tag }) => (_tag === "Stopped" ? removeIfDeleted : Effect.void)),
+      Effect.onError(() => removeIfDeleted),
+    )
   })
 }
 

@@ -187,18 +187,21 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
             : (master) => publishIfCurrent(event, attempt, master, publishPlayable),
       }
 
-      const chunked = yield* planChunks(context, job)
-      if (chunked !== undefined) {
-        yield* job.progress.report("transcoding", 10)
-        return chunked
-      }
-      const encoded = yield* reuseOrEncode(job)
-      if (encoded._tag === "Long") return encoded
-      const stream = yield* packageStream(job, encoded)
-      if (stream === undefined) return superseded
-      const outcome = yield* publishVersion(job, encoded, stream)
-      if (outcome._tag === "Ready") yield* onProgress("publishing", 100)
-      return outcome
+      const work = Effect.gen(function* () {
+        const chunked = yield* planChunks(context, job)
+        if (chunked !== undefined) {
+          yield* job.progress.report("transcoding", 10)
+          return chunked
+        }
+        const encoded = yield* reuseOrEncode(job)
+        if (encoded._tag === "Long") return encoded
+        const stream = yield* packageStream(job, encoded)
+        if (stream === undefined) return superseded
+        const outcome = yield* publishVersion(job, encoded, stream)
+        if (outcome._tag === "Ready") yield* onProgress("publishing", 100)
+        return outcome
+      })
+      return yield* Effect.onError(work, () => publisher.removeIfDeleted(event.payload.media_id, attempt))
     },
     Effect.scoped,
     Effect.provide(services),

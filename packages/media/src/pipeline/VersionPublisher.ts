@@ -56,6 +56,11 @@ export interface VersionPublisher {
   /** Removes all objects below these prefixes. A failure is logged. */
   readonly removeStale: (prefixes: ReadonlyArray<string>) => Effect.Effect<void>
   readonly removePrefix: (prefix: string) => Effect.Effect<void, StorageError>
+  /**
+   * Removes what an attempt wrote after its media was deleted: a worker on another node may learn of the deletion later than the
+   * objects were listed. Nothing happens while the state names the attempt.
+   */
+  readonly removeIfDeleted: (mediaId: string, attempt: MediaAttempt) => Effect.Effect<void>
 }
 
 export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRecord.MediaRecord) {
@@ -144,7 +149,16 @@ export const make = Effect.fnUntraced(function* (bucket: string, record: MediaRe
       }),
     )
 
-  return { publish, unlessSuperseded, removeStale, removePrefix } satisfies VersionPublisher
+  const removeIfDeleted: VersionPublisher["removeIfDeleted"] = Effect.fn("VersionPublisher.removeIfDeleted")(
+    function* (mediaId, { prefix }) {
+      const state = yield* record.find(mediaId)
+      const isNamed = state?.version?.prefix === prefix || state?.attempts.some((attempt) => attempt.prefix === prefix)
+      if (state?.deleted_at !== undefined || isNamed !== true) yield* removeStale([prefix])
+    },
+    Effect.catch((error) => Effect.logWarning("objects of a deleted media were perhaps not removed", { error })),
+  )
+
+  return { publish, unlessSuperseded, removeIfDeleted, removeStale, removePrefix } satisfies VersionPublisher
 })
 
 const isTransient = (error: unknown): boolean => error instanceof TransientError

@@ -1,6 +1,5 @@
 /** The deletion of a media: everything is gone, also after an interruption between any two steps. */
 import "../support/NpmProgramsFirst.ts"
-import { mediaKeys } from "@armoricore/media/protection/ContentKeys"
 import * as Address from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
@@ -8,124 +7,23 @@ import * as EventCodec from "@armoricore/domain/EventCodec"
 import { TransientError } from "@armoricore/domain/Errors"
 import * as ChunkedEncodes from "@armoricore/media/chunked/ChunkedEncodes"
 import * as Deletion from "@armoricore/media/pipeline/Deletion"
-import { quotaUsages } from "@armoricore/media/pipeline/Quota"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import * as MediaRecord from "@armoricore/media/record/MediaRecord"
 import * as Collection from "@armoricore/state/Collection"
 import { KeyValue } from "@armoricore/state/KeyValue"
 import { erasures } from "@armoricore/state/ErasureStates"
-import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
+import { mediaDeletions } from "@armoricore/state/MediaStates"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
-import { resumableUploads } from "@armoricore/state/ResumableUploads"
-import { transcriptStates } from "@armoricore/state/TranscriptStates"
 import * as MemoryStorage from "@armoricore/storage/memory/MemoryStorage"
 import { CdnPurge } from "@armoricore/storage/CdnPurge"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { eventually, expectNothingFor } from "@armoricore/testing/Eventually"
-import { ledgerBucket } from "@armoricore/worker/ledger/Ledger"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Option, Stream } from "effect"
+import { Effect, Fiber, FileSystem, Layer, Option, Stream } from "effect"
 import { ffmpeg, h264, testVideo } from "../support/Clips.ts"
+import { canary, findTraces, putText, storeTranscript, storeUnfinishedUpload } from "../support/DeletionTraces.ts"
 import { isFfmpegMissing, storeUpload, uploaded } from "../support/Pipeline.ts"
 import { publish, service } from "../support/RunningMediaService.ts"
-
-/** In the name of the upload, its metadata, its transcript and its captions. */
-const canary = "canary-5e1f"
-
-const putText = Effect.fnUntraced(function* (key: string, text: string) {
-  const storage = yield* ObjectStorage
-  yield* storage.put<never, never>({ bucket: "media", key }, new TextEncoder().encode(text), {
-    contentType: "text/plain",
-  })
-})
-
-const stateBuckets = [
-  mediaStates.bucket,
-  mediaDeletions.bucket,
-  transcriptStates.bucket,
-  ChunkedEncodes.chunkedEncodes.bucket,
-  ChunkedEncodes.chunkOutputs.bucket,
-  mediaKeys.bucket,
-  quotaUsages.bucket,
-  resumableUploads.bucket,
-  ledgerBucket,
-]
-
-/** The keys of all objects and state documents whose key or content has the canary, and of all objects of the media. */
-const findTraces = Effect.fnUntraced(function* (mediaId: string) {
-  const storage = yield* ObjectStorage
-  const kv = yield* KeyValue
-  const traces: Array<string> = []
-  for (const { key } of yield* Stream.runCollect(storage.list("media", ""))) {
-    const object = yield* storage.get({ bucket: "media", key })
-    const bytes = Buffer.concat([...(yield* Stream.runCollect(object.body))])
-    if (key.includes(`/${mediaId}/`) || key.includes(canary) || bytes.includes(canary)) traces.push(key)
-  }
-  for (const bucket of stateBuckets) {
-    for (const { key, value } of yield* kv.list(bucket, { limit: 500 })) {
-      if (key.includes(canary) || value.includes(canary)) traces.push(`${bucket.name}: ${key}`)
-    }
-  }
-  return traces
-})
-
-/** A finished transcript, as the ai service leaves it. */
-const storeTranscript = Effect.fnUntraced(function* (mediaId: string) {
-  const transcripts = yield* Collection.make(transcriptStates)
-  const folder = `transcripts/${mediaId}/t1/1/`
-  for (const name of ["transcript.json", "transcript.txt", "captions.vtt", "captions.srt"])
-    yield* putText(`${folder}${name}`, `WEBVTT ${canary}`)
-  yield* putText(`work/transcription/${mediaId}/abc/def.json`, `{"text":"${canary}"}`)
-  yield* transcripts.put(mediaId, {
-    media_id: mediaId,
-    user_id: "u1",
-    status: "complete",
-    percent: 100,
-    source_event_id: "00000000-0000-4000-8000-0000000000aa",
-    requested_at: "2026-01-31T12:00:00Z",
-    request: { media_id: mediaId, user_id: "u1", source_file_path: `s3://media/uploads/u1/${mediaId}/${canary}.mp4` },
-    languages: {
-      en: {
-        transcription_id: "t1-00000000",
-        transcript_file_path: `s3://media/${folder}transcript.json`,
-        caption_urls: { vtt: "v", srt: "s" },
-        quality: "standard",
-        engine: "openai",
-        word_count: 1,
-        requested_at: "2026-01-31T12:00:00Z",
-        completed_at: "2026-01-31T12:01:00Z",
-      },
-    },
-    updated_at: "2026-01-31T12:01:00Z",
-  })
-})
-
-/** An upload of `u1` whose first part and some further bytes are stored. */
-const storeUnfinishedUpload = Effect.fnUntraced(function* (mediaId: string) {
-  const storage = yield* ObjectStorage
-  const uploads = yield* Collection.make(resumableUploads)
-  const ref = { bucket: "media", key: `uploads/u1/${mediaId}/unfinished-${canary}.mp4` }
-  const upload_id = yield* storage.createMultipartUpload(ref, { contentType: "video/mp4" })
-  const body = new TextEncoder().encode(canary)
-  const { etag } = yield* storage.putPart(ref, upload_id, { number: 1, body })
-  const key = `work/uploads/${mediaId}/1`
-  yield* putText(key, canary)
-  yield* uploads.put(mediaId, {
-    media_id: mediaId,
-    user_id: "u1",
-    file_path: `s3://media/${ref.key}`,
-    content_type: "video/mp4",
-    size: 100,
-    offset: 2 * canary.length,
-    metadata: canary,
-    part_size: canary.length,
-    upload_id,
-    etags: [etag],
-    pieces: [{ key, size: canary.length }],
-    expires_at: "2026-02-02T12:00:00Z",
-    is_complete: false,
-  })
-})
 
 const deleteRequested = (mediaId: string, timestamp: string, number = 1): EventOf<"media.delete_requested"> => ({
   event_type: "media.delete_requested",
@@ -210,6 +108,27 @@ describe.skipIf(isFfmpegMissing)("media.delete_requested", () => {
         Effect.map(findTraces("m3"), ({ length }) => length > 0),
       )
       assert.lengthOf(results, 1)
+    }).pipe(Effect.provide(service)),
+  )
+
+  it.live("also removes the objects of a worker that learns of it later", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const results = yield* recordResults
+      const file = yield* fs.makeTempFileScoped({ suffix: ".mp4" })
+      yield* ffmpeg([...testVideo({ size: "320x180", seconds: 60 }), ...h264, file])
+      const upload = uploaded("m6", yield* storeUpload("uploads/u1/m6/a.mp4", file))
+      // Not by the bus, so that no cancellation reaches it.
+      const work = yield* Effect.forkChild((yield* UploadPipeline).processUpload(upload, { fencingToken: 1 }))
+      const storage = yield* ObjectStorage
+      const hasSegments = Effect.map(Stream.runCollect(storage.list("media", "media/m6/")), ({ length }) => length > 0)
+      yield* eventually(hasSegments, { timeout: "1 minute" })
+      yield* publish(deleteRequested("m6", "2026-02-01T12:00:00Z"))
+      yield* eventually(() => results.length === 1, { timeout: "1 minute" })
+      yield* eventually(hasSegments, { timeout: "1 minute" })
+      // Its lease ends.
+      yield* Fiber.interrupt(work)
+      assert.isFalse(yield* hasSegments)
     }).pipe(Effect.provide(service)),
   )
 
