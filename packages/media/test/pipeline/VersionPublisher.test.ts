@@ -156,7 +156,7 @@ describe.skipIf(isFfmpegMissing)("VersionPublisher", () => {
           const { processUpload } = yield* UploadPipeline
           const parent = yield* ScratchParent
           const fiber = yield* Effect.forkChild(
-            processUpload(uploaded("stopped", yield* clip("stopped", 120)), { fencingToken: 1 }),
+            processUpload(uploaded("stopped", yield* clip("stopped", 40)), { fencingToken: 1 }),
           )
           yield* waitForProcesses(parent, "ffmpeg", (count) => count > 0)
           yield* Fiber.interrupt(fiber)
