@@ -43,3 +43,14 @@ export const subtitles = (srt: string): ReadonlyArray<string> => [
   "-i",
   `data:text/plain;base64,${Buffer.from(srt).toString("base64")}`,
 ]
+
+/** The mastering display of `hdrVideo`, as x265 takes it. */
+const masteringDisplay = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+
+/** Encodes as HEVC with 10 bit: HDR10 with its metadata, or HLG. */
+export const hdrVideo = (transfer: "smpte2084" | "arib-std-b67"): ReadonlyArray<string> => [
+  "-vf",
+  `format=yuv420p10,setparams=range=limited:color_primaries=bt2020:color_trc=${transfer}:colorspace=bt2020nc`,
+  ..."-c:v libx265 -preset ultrafast -tag:v hvc1 -x265-params".split(" "),
+  `log-level=error${transfer === "smpte2084" ? `:hdr10=1:master-display=${masteringDisplay}:max-cll=1000,400` : ""}`,
+]
