@@ -29,7 +29,7 @@ export const render = ({ seconds, audioTracks, keys, storyboard, renditions }: M
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"${namespaces} profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="static" mediaPresentationDuration="${isoDuration(seconds)}" maxSegmentDuration="${isoDuration(Math.ceil(longest))}" minBufferTime="PT4S">`,
     `<Period id="0" start="PT0S" duration="${isoDuration(seconds)}">`,
-    ...byCodec(renditions).flatMap((set, index, all) => videoAdaptationSet(set, index, all.length > 1, protection)),
+    ...byCodec(renditions).flatMap((set, index, all) => videoAdaptationSet(set, index, priority(set, all), protection)),
     ...audioTracks.flatMap((track, index) => audioAdaptationSet(track, index, protection)),
     ...(storyboard === undefined ? [] : thumbnailAdaptationSet(storyboard.board, storyboard.spriteCount)),
     "</Period>",
@@ -42,17 +42,29 @@ export const render = ({ seconds, audioTracks, keys, storyboard, renditions }: M
 const byCodec = (renditions: ReadonlyArray<VideoRendition>) =>
   Object.values(Arr.groupBy(renditions, ({ codec }) => codecFamily(codec)))
 
+/**
+ * Of the codecs that it decodes, a player takes the one with the fewest bits, which comes last. But all sets in HDR are behind
+ * those in SDR: dash.js decides by what the browser decodes, and browsers decode HDR on displays that cannot show it. Undefined:
+ * there is one codec.
+ */
+const priority = (
+  set: ReadonlyArray<VideoRendition>,
+  all: ReadonlyArray<ReadonlyArray<VideoRendition>>,
+): number | undefined => {
+  const isHdr = ([first]: ReadonlyArray<VideoRendition>) => first?.hdr !== undefined
+  return all.length === 1 ? undefined : [...all.filter(isHdr), ...all.filter((other) => !isHdr(other))].indexOf(set) + 1
+}
+
 /** The first codec has id 0, audio tracks follow from 1. */
 const additionalVideoId = 200
 
 const videoAdaptationSet = (
   renditions: ReadonlyArray<VideoRendition>,
   index: number,
-  hasPriority: boolean,
+  selectionPriority: number | undefined,
   protection: ReadonlyArray<string>,
 ): ReadonlyArray<string> => [
-  // Of the codecs that it decodes, a player takes the one with the fewest bits, which comes last.
-  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}"${hasPriority ? ` selectionPriority="${index + 1}"` : ""} contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
+  `<AdaptationSet id="${index === 0 ? 0 : additionalVideoId + index}"${selectionPriority === undefined ? "" : ` selectionPriority="${selectionPriority}"`} contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="${aspectRatio(renditions[0])}">`,
   ...protection,
   '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>',
   ...colorDescriptors(renditions[0]?.hdr),

@@ -1,21 +1,35 @@
 /** hls.js (three series), dash.js and shaka-player in Chromium play difficult sources to their very end: `ended` fires, without a media error. */
 import "../support/NpmProgramsFirst.ts"
+import { FfmpegPrograms } from "@armoricore/ffmpeg/FfmpegPrograms"
+import { requiredEncoders } from "@armoricore/media/encode/codecs/Codecs"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
+import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import * as Programs from "@armoricore/testing/Programs"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
-import { ffmpeg, h264, testVideo, tone } from "../support/Clips.ts"
+import { Effect, FileSystem, Layer, Path } from "effect"
+import { ffmpeg, h264, hdrVideo, testVideo, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
 import { playToEnd, withDash, withHls, withShaka } from "../support/PlayToEnd.ts"
 import { launchBrowser, olderHls, servePlayer } from "../support/Player.ts"
+
+const anyStorage = Layer.effect(ObjectStorage, ObjectStorage)
+const allEncoders = FfmpegPrograms.layer({ encoders: requiredEncoders(["h264", "hevc", "av1"]) }).pipe(
+  Layer.provide(NodeServices.layer),
+  Layer.orDie,
+)
+/** As docs/media.md describes it: of the tracks that the browser decodes, those that are not H.264 are in HDR. */
+const hdrOfDash = `player.setCustomInitialTrackSelectionFunction((tracks) =>
+  tracks.filter(({ codec, type }) => type !== "video" || !codec.includes("avc1")).slice(-1))`
+const hdrTransfers = { HDR10: "smpte2084", HLG: "arib-std-b67" } as const
 
 const chromium = Programs.requireProgram("chromium")
 const words = (text: string) => text.split(" ")
 const video = (seconds: number, rate = "25") => testVideo({ size: "96x64", rate, seconds })
 const aac = words("-c:a aac")
 
-/** The number of sources to play, hardest first. `MEDIA_PLAYBACK_SOURCES=10` plays all. */
-const count = Number(process.env["MEDIA_PLAYBACK_SOURCES"] ?? 4)
+/** The number of sources to play, hardest first. `MEDIA_PLAYBACK_SOURCES=11` plays all. */
+const count = Number(process.env["MEDIA_PLAYBACK_SOURCES"] ?? 5)
 
 /** The upload's name, its length, and ffmpeg's arguments; with `copies` the file is joined with itself. */
 const allSources: ReadonlyArray<{
@@ -38,6 +52,8 @@ const allSources: ReadonlyArray<{
       ...aac,
     ],
   },
+  // regression: hls.js did not end, because the sound was longer than the picture.
+  { file: "frame.mp4", seconds: 0.2, args: [...video(0.04), ...tone(0.04), ...h264, ...aac] },
   { file: "long-video.mp4", seconds: 6, args: [...video(6), ...tone(2), ...h264, ...aac] },
   { file: "film-24.mkv", seconds: 6, args: [...video(6, "24000/1001"), ...tone(6), ...h264, ...aac] },
   { file: "late.mkv", seconds: 6, args: ["-itsoffset", "1", ...video(5), ...tone(6), ...h264, ...aac] },
@@ -121,6 +137,77 @@ describe.skipIf(isFfmpegMissing || chromium.missing)("Playback to the end", () =
             const run = `${file} in ${player}: ${JSON.stringify(result)}`
             assert.deepInclude(result, { ended: true, faults: [] }, run)
             assert.closeTo(Number(Object(result).at), seconds, 0.25, run)
+          }
+        }).pipe(Effect.scoped),
+      240_000,
+    )
+  })
+
+  layer(
+    pipeline(
+      { ladder: [{ shortSide: 72, kilobits: 300 }], thumbnails: 1, storyboard: false, codecs: ["h264", "hevc", "av1"] },
+      anyStorage,
+      allEncoders,
+    ),
+    { excludeTestServices: true, timeout: "60 seconds" },
+  )((it) => {
+    it.effect(
+      "players take SDR of an HDR10 or HLG video on a display without HDR, and HDR where the page asks for it",
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const folder = yield* fs.makeTempDirectoryScoped()
+          const { processUpload } = yield* UploadPipeline
+          for (const [name, transfer] of Object.entries(hdrTransfers)) {
+            const local = path.join(folder, `${name}.mp4`)
+            yield* ffmpeg([
+              ...testVideo({ size: "128x72", rate: "25", seconds: 2 }),
+              ...tone(2),
+              ...hdrVideo(transfer),
+              ...aac,
+              local,
+            ])
+            const outcome = yield* processUpload(uploaded(name, yield* storeUpload(`uploads/${name}.mp4`, local)), {
+              fencingToken: 1,
+            })
+            if (outcome._tag !== "Ready") return yield* Effect.die(new Error("superseded"))
+            yield* fetchAll(prefixOf(outcome.ready), path.join(folder, name))
+          }
+          const address = yield* servePlayer(folder)
+          const context = yield* launchBrowser(chromium.path)
+          const runs = Object.keys(hdrTransfers).flatMap((name) => {
+            const [hls, dash] = [`${name}/master.m3u8`, `${name}/manifest.mpd`]
+            const hdrOfShaka = { preferredVideoHdrLevel: name === "HLG" ? "HLG" : "PQ" }
+            return [
+              { player: "hls.js", script: withHls(hls), plays: "avc1" },
+              { player: "dash.js", script: withDash(dash), plays: "avc1" },
+              { player: "shaka-player with HLS", script: withShaka(hls), plays: "avc1" },
+              { player: "shaka-player with DASH", script: withShaka(dash), plays: "avc1" },
+              { player: "hls.js", script: withHls(hls, { videoPreference: { preferHDR: true } }), plays: "av01" },
+              { player: "dash.js", script: withDash(dash, hdrOfDash), plays: "av01" },
+              { player: "shaka-player with HLS", script: withShaka(hls, hdrOfShaka), plays: "av01" },
+              { player: "shaka-player with DASH", script: withShaka(dash, hdrOfShaka), plays: "av01" },
+            ].map((run) => ({ name, ...run }))
+          })
+          const results = yield* Effect.forEach(
+            runs,
+            ({ script, ...run }) =>
+              Effect.promise(async () => {
+                const page = await context.newPage()
+                await page.goto(address)
+                const result: unknown = await page.evaluate(`(async () => { ${playToEnd} ${script} })()`)
+                await page.close()
+                return { ...run, result }
+              }),
+            { concurrency: 4 },
+          )
+          for (const { name, player, plays, result } of results) {
+            const run = `${name} in ${player}, which plays ${plays}: ${JSON.stringify(result)}`
+            assert.deepInclude(result, { ended: true, faults: [] }, run)
+            assert.closeTo(Number(Object(result).at), 2, 0.25, run)
+            const codecs: ReadonlyArray<string> = Object(result).codecs
+            assert.deepStrictEqual([...new Set(codecs.map((codec) => codec.slice(0, 4)))], [plays], run)
           }
         }).pipe(Effect.scoped),
       240_000,

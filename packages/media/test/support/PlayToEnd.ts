@@ -8,12 +8,21 @@
 export const playToEnd = `
 const video = document.querySelector("#video")
 const faults = []
+// The codecs of the video that the player appends, whatever its own interface states.
+const codecs = new Set()
+for (const [target, method] of [[MediaSource.prototype, "addSourceBuffer"], [SourceBuffer.prototype, "changeType"]]) {
+  const original = target[method]
+  target[method] = function (type) {
+    for (const [codec] of type.matchAll(/(avc1|hvc1|av01)[^",;]*/g)) codecs.add(codec)
+    return original.call(this, type)
+  }
+}
 video.addEventListener("error", () => faults.push(video.error?.message ?? "media error"))
 const playToEnd = (start) => new Promise((resolve) => {
   const ranges = () =>
     Array.from({ length: video.buffered.length }, (_, index) => [video.buffered.start(index), video.buffered.end(index)])
   const done = (ended) => resolve({
-    ended, faults, at: video.currentTime, duration: video.duration,
+    ended, faults, codecs: [...codecs], at: video.currentTime, duration: video.duration,
     paused: video.paused, readyState: video.readyState, buffered: ranges(),
   })
   video.addEventListener("ended", () => done(true))
@@ -36,15 +45,17 @@ hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal || /mediaError|bufferAppe
 return await playToEnd(() => { hls.loadSource("${url}"); hls.attachMedia(video) })
 `
 
-export const withDash = (url: string) => `
+/** `setUp` is a statement about `player`, which comes after its initialisation and before the manifest. */
+export const withDash = (url: string, setUp = "") => `
 const player = dashjs.MediaPlayer().create()
 player.on("error", (event) => faults.push(event.error.message))
-return await playToEnd(() => player.initialize(video, "${url}", true))
+return await playToEnd(() => { player.initialize(video, undefined, true); ${setUp}; player.attachSource("${url}") })
 `
 
-export const withShaka = (url: string) => `
+export const withShaka = (url: string, config: object = {}) => `
 shaka.polyfill.installAll()
 const player = new shaka.Player()
+player.configure(${JSON.stringify(config)})
 const failed = (error) => faults.push("shaka " + error.code + " " + JSON.stringify(error.data))
 player.addEventListener("error", (event) => failed(event.detail))
 await player.attach(video).then(() => player.load("${url}")).catch(failed)
