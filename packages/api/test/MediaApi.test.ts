@@ -155,6 +155,8 @@ describe("/v1/media/{id}/captions", () => {
         ["?language=de&title=%20", srt, { path: "title" }],
         ["?language=de", "1\n00:00:02,000 --> 00:00:01,000\nx", { code: "invalid_captions", path: "line.2" }],
         ["?language=de", "%PDF-1.4", { code: "invalid_captions" }],
+        // As text in UTF-16 has them.
+        ["?language=de", srt.replaceAll("", "\0"), { code: "not_utf8" }],
       ] as const) {
         const refused = yield* send(query, body)
         assert.strictEqual(refused.status, 422, query)

@@ -25,8 +25,11 @@ export const maxCues = 20_000
 /** Characters of one cue. */
 const maxCueLength = 2_000
 
-/** The cues in the order of their start. */
-export const parse = (file: string): Result.Result<ReadonlyArray<Cue>, TimedTextFault> => {
+/** The cues in the order of their start. With `leaveOut`, which gets each fault, a faulty cue does not fail the file. */
+export const parse = (
+  file: string,
+  leaveOut?: (fault: TimedTextFault) => void,
+): Result.Result<ReadonlyArray<Cue>, TimedTextFault> => {
   const text = file.replace(/^\uFEFF/, "").replace(/\r\n?/g, "\n")
   const isWebVtt = /^WEBVTT(?=[ \t\n]|$)/.test(text)
   const lines = text.split("\n")
@@ -43,29 +46,44 @@ export const parse = (file: string): Result.Result<ReadonlyArray<Cue>, TimedText
     }
     // An identifier may precede the times.
     const timing = isTiming(lines[at]) ? at : at + 1
-    if (!isTiming(lines[timing])) {
-      return fault(
-        at,
-        `"${short(lines[at])}" is no cue; a cue begins with its times, such as 00:00:01.000 --> 00:00:04.000`,
-      )
-    }
-    const end = skipBlock(lines, timing)
-    const times = parseTiming(lines[timing] ?? "")
-    if (times === undefined)
-      return fault(timing, `"${short(lines[timing])}" has no valid times; write them as 00:00:01.000`)
-    if (times.end <= times.start) return fault(timing, "the cue ends before it begins")
-    const raw = lines
-      .slice(timing + 1, end)
-      .join("\n")
-      .trim()
-    if (raw.length > maxCueLength) return fault(timing, `the cue has ${raw.length} characters, at most ${maxCueLength}`)
-    const cue = isWebVtt ? { settings: times.settings, text: cleanTags(raw) } : fromSubRip(raw)
-    if (cue.text !== "") cues.push({ start: times.start, end: times.end, ...cue })
+    const end = skipBlock(lines, isTiming(lines[timing]) ? timing : at)
+    const read = readCue(lines, at, timing, end, isWebVtt)
+    if (Result.isFailure(read)) {
+      if (leaveOut === undefined) return Result.fail(read.failure)
+      leaveOut(read.failure)
+    } else if (read.success.text !== "") cues.push(read.success)
     if (cues.length > maxCues) return fault(timing, `the file has more than ${maxCues} cues`)
     at = end
   }
   if (cues.length === 0) return fault(0, "the file has no cues")
   return Result.succeed(cues.sort((a, b) => a.start - b.start))
+}
+
+/** The cue in the lines from `at` to `end`, with its times in the line `timing`. */
+const readCue = (
+  lines: ReadonlyArray<string>,
+  at: number,
+  timing: number,
+  end: number,
+  isWebVtt: boolean,
+): Result.Result<Cue, TimedTextFault> => {
+  if (!isTiming(lines[timing])) {
+    return fault(
+      at,
+      `"${short(lines[at])}" is no cue; a cue begins with its times, such as 00:00:01.000 --> 00:00:04.000`,
+    )
+  }
+  const times = parseTiming(lines[timing] ?? "")
+  if (times === undefined)
+    return fault(timing, `"${short(lines[timing])}" has no valid times; write them as 00:00:01.000`)
+  if (times.end <= times.start) return fault(timing, "the cue ends before it begins")
+  const raw = lines
+    .slice(timing + 1, end)
+    .join("\n")
+    .trim()
+  if (raw.length > maxCueLength) return fault(timing, `the cue has ${raw.length} characters, at most ${maxCueLength}`)
+  const cue = isWebVtt ? { settings: times.settings, text: cleanTags(raw) } : fromSubRip(raw)
+  return Result.succeed({ start: times.start, end: times.end, ...cue })
 }
 
 /** The file, or a segment of it. `header` follows the first line. */

@@ -43,6 +43,19 @@ describe("TimedText", () => {
     assert.match(faultOf(`1\n00:00:01,000 --> 00:00:02,000\n${"x".repeat(3_000)}\n`), /^2: the cue has 3000 characters/)
   })
 
+  it("leaves out faulty cues alone where it is asked to", () => {
+    const file =
+      "WEBVTT\n\n00:01.000 --> 00:02.000\na\n\nrest of a\n\n00:03.000 --> 00:03.000\nb\n\n00:04.000 --> 00:05.000\nc\n"
+    const faults: Array<string> = []
+    const parsed = TimedText.parse(file, ({ line, message }) => faults.push(`${line}: ${message}`))
+    assert.deepStrictEqual(
+      Result.getOrElse(parsed, () => []).map(({ text }) => text),
+      ["a", "c"],
+    )
+    assert.lengthOf(faults, 2)
+    assert.match(faults.join("\n"), /^6: "rest of a" is no cue.*\n8: the cue ends before it begins$/)
+  })
+
   it("shifts cues and leaves out what is outside the stream", () => {
     const cues = cuesOf(
       "WEBVTT\n\n00:01.000 --> 00:02.000\na\n\n00:09.000 --> 00:20.000\nb\n\n00:11.000 --> 00:12.000\nc\n",

@@ -1,7 +1,7 @@
 /**
  * The text subtitles of a source as caption tracks: one ffmpeg converts all of them to WebVTT, which is then checked, aligned
  * with the stream and stored below `subtitles/`. They are objects of the stream like its segments, so a checkpoint has them.
- * A damaged subtitle track is left out; it never fails a video.
+ * A damaged cue or subtitle track is left out; it never fails a video.
  */
 import * as TimedText from "@armoricore/domain/TimedText"
 import * as Ffmpeg from "@armoricore/ffmpeg/Ffmpeg"
@@ -95,7 +95,13 @@ const storeTrack = Effect.fnUntraced(function* (
     yield* Effect.logWarning(`Subtitle track ${position} is left out: ${converted.failure}`)
     return stored
   }
-  const parsed = TimedText.parse(converted.success)
+  const faults: Array<TimedText.TimedTextFault> = []
+  const parsed = TimedText.parse(converted.success, (fault) => faults.push(fault))
+  const [fault] = faults
+  if (fault !== undefined)
+    yield* Effect.logWarning(
+      `Subtitle track ${position}: ${faults.length} cues are left out, the first one because ${fault.message}`,
+    )
   if (Result.isFailure(parsed)) {
     // A track without cues is usual: some tools write one for every language.
     yield* Effect.logInfo(`Subtitle track ${position} is left out: ${parsed.failure.message}`)
@@ -103,7 +109,7 @@ const storeTrack = Effect.fnUntraced(function* (
   }
   const seconds = TrackAlignment.streamSeconds(plan)
   const cues = TimedText.fit(
-    parsed.success,
+    parsed.success.filter(({ text }) => !isDrawing(text)),
     TrackAlignment.shiftSeconds(plan) - (plan.request?.clip?.start ?? 0),
     seconds,
   )
@@ -120,6 +126,10 @@ const storeTrack = Effect.fnUntraced(function* (
   }
   return stored
 })
+
+/** The outline of a shape. ASS has shapes as text with a tag that ffmpeg leaves out. */
+const isDrawing = (text: string): boolean =>
+  /^[mn]( -?[\d.]+){2}( [mnlbspc]( -?[\d.]+)*)+$/.test(text.replaceAll(/\s+/g, " "))
 
 /** The tracks whose playlists are among the stored objects (keys, or names below the prefix). */
 export const renditionsOf = (

@@ -295,19 +295,32 @@ interface ChapterReport {
   readonly tags?: Readonly<Record<string, unknown>>
 }
 
-/** The chapters within the recording. One without a title gets its number. */
+/**
+ * The chapters within the recording, in order. One without a title gets its number. Files may have chapters that overlap; then
+ * each ends where the next one begins, and of several that begin together the first one stays.
+ */
 export const describeChapters = (
   reports: ReadonlyArray<ChapterReport>,
   fileStart: number,
   duration: number,
-): ReadonlyArray<Chapter> =>
-  reports.slice(0, maxChapters).flatMap(({ end_time, start_time, tags }, index) => {
-    const start = Math.max(0, Number(start_time) - Math.max(0, fileStart))
-    const end = Math.min(duration, Number(end_time) - Math.max(0, fileStart))
-    const title = tags?.["title"]
-    const name = typeof title === "string" && title.trim() !== "" ? title.trim().slice(0, 200) : `Chapter ${index + 1}`
-    return end > start ? [{ start, end, title: name }] : []
-  })
+): ReadonlyArray<Chapter> => {
+  const chapters = reports
+    .slice(0, maxChapters)
+    .flatMap(({ end_time, start_time, tags }, index): ReadonlyArray<Chapter> => {
+      const start = Math.max(0, Number(start_time) - Math.max(0, fileStart))
+      const end = Math.min(duration, Number(end_time) - Math.max(0, fileStart))
+      const title = tags?.["title"]
+      const name =
+        typeof title === "string" && title.trim() !== "" ? title.trim().slice(0, 200) : `Chapter ${index + 1}`
+      return end > start ? [{ start, end, title: name }] : []
+    })
+    .sort((a, b) => a.start - b.start)
+    .filter(({ start }, index, all) => start !== all[index - 1]?.start)
+  return chapters.map((chapter, index) => ({
+    ...chapter,
+    end: Math.min(chapter.end, chapters[index + 1]?.start ?? chapter.end),
+  }))
+}
 
 const purposeOf = ({ disposition }: StreamReport): AudioInfo["purpose"] =>
   disposition?.["visual_impaired"] === 1 || disposition?.["descriptions"] === 1

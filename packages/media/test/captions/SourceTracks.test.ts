@@ -11,8 +11,19 @@ import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } 
 
 const words = (text: string) => text.split(" ")
 const srt = (text: string, at = "00:00:01,000 --> 00:00:01,800") => `1\n${at}\n${text}\n`
-const chapters =
-  ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=Intro\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=9000\n"
+/** They overlap, and two begin together. */
+const chapters = [
+  ";FFMETADATA1",
+  "START=0\nEND=1400\ntitle=Intro",
+  "START=1000\nEND=9000",
+  "START=1000\nEND=1200\ntitle=Short",
+].join("\n[CHAPTER]\nTIMEBASE=1/1000\n")
+/** Text, the outline of a shape, and a cue without a length, as authors of ASS write them. */
+const dialogue = [
+  srt("Hallo & <i>du</i>"),
+  srt("m 0 0 l 100 0 100 -9.5 l 0 100"),
+  srt("x", "00:00:01,900 --> 00:00:01,900"),
+].join("\n")
 
 describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
   layer(pipeline({ ladder: [{ shortSide: 48, kilobits: 100 }], thumbnails: 1, storyboard: false }), {
@@ -29,7 +40,7 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
         yield* ffmpeg([
           ...testVideo({ size: "64x48", rate: "25", seconds: 2 }),
           ...["440", "550", "660"].flatMap((hertz) => ["-f", "lavfi", "-i", `sine=${hertz}:d=2`]),
-          ...subtitles(srt("Hallo & <i>du</i>")),
+          ...subtitles(dialogue),
           ...subtitles(srt("[door]")),
           ...subtitles(srt("Sign")),
           ...subtitles(srt("late", "00:01:00,000 --> 00:01:01,000")),
@@ -101,7 +112,7 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
       }),
     )
 
-    it.effect("TTML in MP4 becomes captions, of which italics stay", () =>
+    it.effect("TTML and mov_text in MP4 become captions, and italics stay", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
@@ -111,9 +122,9 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
         yield* ffmpeg([
           ...picture,
           ...subtitles(srt("Hallo & du\nzwei")),
-          ...words("-map 0 -map 1"),
+          ...words("-map 0 -map 1 -map 1"),
           ...h264,
-          ...words("-c:s ttml -metadata:s:s:0 language=ger"),
+          ...words("-c:s:0 ttml -c:s:1 mov_text -metadata:s:s:0 language=ger -metadata:s:s:1 language=fre"),
           source,
         ])
         const { processUpload } = yield* UploadPipeline
@@ -126,6 +137,9 @@ describe.skipIf(isFfmpegMissing)("Tracks of the source", () => {
         assert.include(vtt, "00:00:01.000 --> 00:00:01.800\nHallo &amp; du\nzwei\n")
         const master = yield* fs.readFileString(path.join(stream, "master.m3u8"))
         assert.include(master, 'LANGUAGE="de"')
+        assert.include(master, 'LANGUAGE="fr"')
+        const movText = yield* fs.readFileString(path.join(stream, "subtitles/1/captions.vtt"))
+        assert.include(movText, "00:00:01.000 --> 00:00:01.800\nHallo &amp; du\nzwei\n")
         const styled = Ttml.toWebVtt(
           '<tt:tt xmlns:tt="http://www.w3.org/ns/ttml" xmlns:s="http://www.w3.org/ns/ttml#styling"><tt:body begin="10s">' +
             '<tt:div><tt:p begin="1s" dur="2s">a <tt:span s:fontStyle="italic">b</tt:span><tt:br/>1 &lt; 2</tt:p></tt:div>' +
