@@ -252,8 +252,8 @@ export const audioArgs = (
     "aresample=48000:async=1:min_hard_comp=0.02:first_pts=0",
     ...loudnessFilters(plan),
     `aformat=channel_layouts=${audio.isSurround === true ? "5.1" : "stereo"}`,
-    // All tracks end together. The encoder fails on a track of a few samples.
-    `apad=whole_dur=${Math.max(0.2, TrackAlignment.streamSeconds(plan)).toFixed(6)}`,
+    // All tracks end together.
+    `apad=whole_dur=${Math.max(TrackAlignment.minAudioSeconds, TrackAlignment.streamSeconds(plan)).toFixed(6)}`,
     // Makes room for the priming samples: the track starts at 0, and players need no edit list.
     `atrim=start_sample=${audioCodec.primingSamples}`,
   ].join(","),

@@ -144,7 +144,9 @@ export const jpegFilters = "scale=out_range=full:out_color_matrix=bt601,format=y
 const rateFilter = (plan: EncodingPlan, window: ChunkWindow | undefined): string => {
   const source = plan.info.video
   const start = window === undefined || window.firstFrame === 0 ? "0" : frameTime(window.firstFrame, plan.frameRate)
-  const end = window?.frames === undefined ? "" : `,trim=end_frame=${window.frames}`
+  // The last frame before the end of a clip may last beyond it.
+  const frames = window?.frames ?? (plan.request?.clip === undefined ? undefined : TrackAlignment.clipFrames(plan))
+  const end = frames === undefined ? "" : `,trim=end_frame=${frames}`
   // A video that is shorter than a frame would have none.
   const isShort = (source?.end ?? 1) * plan.frameRate.num < plan.frameRate.den
   return `fps=fps=${plan.frameRate.num}/${plan.frameRate.den}:start_time=${start}${isShort ? ":eof_action=pass" : ""}${end}`
@@ -168,7 +170,13 @@ const heldFilters = (plan: EncodingPlan, window: ChunkWindow | undefined): Reado
   const isLast =
     window?.frames === undefined || frameTime(window.firstFrame + window.frames, plan.frameRate) > plan.info.duration
   const held = isLast ? TrackAlignment.heldFrames(plan) : 0
-  return held === 0 ? [] : [`tpad=stop_mode=clone:stop=${held}`]
+  if (held === 0) return []
+  const { den, num } = plan.frameRate
+  return [
+    `tpad=stop_mode=clone:stop=${held}`,
+    // ffmpeg 6 and earlier place the repeated frames behind those that the trim of a clip has removed.
+    ...(plan.request?.clip === undefined ? [] : [`setpts=N*${den}/${num}/TB`]),
+  ]
 }
 
 /** The colours of the source, as BT.2100 with 10 bit. */

@@ -22,8 +22,21 @@ export const shiftSeconds = ({ frameRate: { den, num }, info: { video } }: Align
   return Math.abs(shift) < 5e-4 ? 0 : shift
 }
 
+/** The encoder of audio fails on a track of a few samples. hls.js does not end if the video is much shorter than the audio. */
+export const minAudioSeconds = 0.2
+
+/** Whether the tracks of the source are too short to be those of the stream. */
+export const isExtended = (plan: Aligned): boolean => presentedSeconds(plan) > plan.info.duration
+
+const presentedSeconds = ({ info }: Aligned): number =>
+  Math.max(info.duration, info.audioTracks.length === 0 ? 0 : minAudioSeconds)
+
 /** The length that every track of the stream should have, in seconds. */
-export const streamSeconds = (plan: Aligned): number => plan.info.duration + shiftSeconds(plan)
+export const streamSeconds = (plan: Aligned): number => presentedSeconds(plan) + shiftSeconds(plan)
+
+/** The number of frames of a clip, of which the last one may last beyond its end, without those that are held. */
+export const clipFrames = (plan: Aligned): number =>
+  Math.max(1, Math.ceil(((plan.info.duration + shiftSeconds(plan)) * plan.frameRate.num) / plan.frameRate.den - 1e-3))
 
 /** The number of frames that a rendition should have, by the packets of the source if it is copied, else by its rate. */
 export const streamFrames = (plan: Aligned, isCopied: boolean): number =>
@@ -37,7 +50,8 @@ export const heldFrames = (plan: Aligned): number => {
   const { video } = info
   if (video?.end === undefined || video.still !== undefined) return 0
   const rate = frameRate.num / frameRate.den
-  if (info.duration - video.end <= Math.max(maxDifference, 1 / rate)) return 0
-  const frames = (seconds: number) => Math.max(1, Math.round((seconds + shiftSeconds(plan)) * rate))
-  return frames(info.duration) - frames(video.end)
+  const seconds = presentedSeconds(plan)
+  if (seconds - video.end <= Math.max(maxDifference, 1 / rate)) return 0
+  const frames = (until: number) => Math.max(1, Math.round((until + shiftSeconds(plan)) * rate))
+  return frames(seconds) - frames(video.end)
 }

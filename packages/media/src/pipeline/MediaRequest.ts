@@ -136,10 +136,11 @@ const clipOf = Effect.fnUntraced(function* (
   if (to - start < frame) return yield* invalid("it is shorter than a frame")
   if (video !== undefined && ((video.end ?? duration) <= start || (video.start ?? 0) >= to))
     return yield* invalid("there is no picture in it")
-  const within = (time: number) => Math.min(Math.max(0, time - start), to - start)
+  // Without the rounding of binary fractions, which chapters would show.
+  const within = (time: number) => Math.round(Math.min(Math.max(0, time - start), to - start) * 1e6) / 1e6
   return {
     ...info,
-    duration: to - start,
+    duration: within(to),
     ...(video === undefined
       ? {}
       : {

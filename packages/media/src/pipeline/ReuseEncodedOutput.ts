@@ -76,7 +76,7 @@ const makeStillImages = Effect.fnUntraced(function* (
   })
   if (downloaded.etag !== source.etag || downloaded.size !== source.size) return undefined
   const request = yield* MediaRequest.decode(event.payload.metadata, options.protection !== undefined)
-  const etag = yield* Watermark.fetch(request, options.sourceBuckets, options.minFreeDisk, folder)
+  const etag = yield* Watermark.fetch(request, options, folder)
   if (etag !== plan.request?.watermark?.etag) return undefined
   const output = path.join(folder, "images")
   const { memoryLimit } = options

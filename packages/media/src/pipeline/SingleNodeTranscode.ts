@@ -66,7 +66,7 @@ export const downloadAndProbe = Effect.fn("SingleNodeTranscode.downloadAndProbe"
   yield* progress.report("probing", 8)
   const probed = yield* progress.timeStage("probing", probe("source", source.size, folder, options.limits))
   const info = yield* MediaRequest.apply(probed, request)
-  const etag = yield* Watermark.fetch(request, options.sourceBuckets, options.minFreeDisk, folder)
+  const etag = yield* Watermark.fetch(request, options, folder)
   const planRequest = MediaRequest.planRequestOf(request, etag)
   const plan = planEncoding(options, info, programs.toneMapping, planRequest)
   const protection = yield* contentKeys.prepare(event.payload, info.duration)

@@ -30,6 +30,7 @@ import { planChunks, type ChunkedUpload } from "../chunked/ChunkPlanner.ts"
 import * as ChunkWorker from "../chunked/ChunkWorker.ts"
 import { concat, type ConcatRequest, reject, type RejectedChunks } from "../chunked/ConcatChunks.ts"
 import * as StreamPublisher from "../packaging/StreamPublisher.ts"
+import * as TrackAlignment from "../encode/TrackAlignment.ts"
 import * as PassthroughCheck from "../passthrough/PassthroughCheck.ts"
 import * as ContentKeys from "../protection/ContentKeys.ts"
 import { locate } from "../probe/Source.ts"
@@ -270,7 +271,8 @@ const make = Effect.fnUntraced(function* (options: TranscodeOptions.ResolvedOpti
     folder: string,
   ) {
     // A part has other packets than the source, and a watermark other pictures.
-    const isChanged = plan.request?.clip !== undefined || plan.request?.watermark !== undefined
+    const { clip, watermark } = plan.request ?? {}
+    const isChanged = clip !== undefined || watermark !== undefined || TrackAlignment.isExtended(plan)
     if (!options.passthrough || !isFirstAttempt || isChanged) return plan
     const timeout = Duration.seconds(60 + plan.info.duration)
     const decision = yield* PassthroughCheck.decide(plan, { input, folder, ladder: options.ladder, timeout })

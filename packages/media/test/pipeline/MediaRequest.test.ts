@@ -3,7 +3,7 @@ import "../support/NpmProgramsFirst.ts"
 import { UploadPipeline } from "@armoricore/media/pipeline/UploadPipeline"
 import { ObjectStorage } from "@armoricore/storage/ObjectStorage"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, FileSystem, Path } from "effect"
+import { Effect, FileSystem, Path, Stream } from "effect"
 import { ffmpeg, h264, tone } from "../support/Clips.ts"
 import { fetchAll, isFfmpegMissing, pipeline, prefixOf, storeUpload, uploaded } from "../support/Pipeline.ts"
 import { ffmpegOutput } from "../support/RunFfmpeg.ts"
@@ -78,6 +78,29 @@ describe.skipIf(isFfmpegMissing)("metadata of an upload", () => {
         }),
     )
 
+    // regression: the last frame lasted beyond the end, so a clip of 0.5 s became 0.8 s long.
+    it.effect("a clip of a variable frame rate ends at its end, and one of a frame is held", () =>
+      Effect.gen(function* () {
+        // One frame at 0, 0.04, … 0.96 s, then one every 0.4 s.
+        const rare = words("-vf select='lt(t,1)+not(mod(n,10))' -fps_mode vfr")
+        const key = yield* store("rare.mp4", [
+          ...words("-f lavfi -i testsrc2=s=128x64:r=25:d=3"),
+          ...tone(3),
+          ...rare,
+          ...h264,
+          ...words("-c:a aac"),
+        ])
+        for (const [start, end, frames] of [
+          [0.7, 1.3, 15],
+          // One frame, held until the end of the shortest possible sound.
+          [1.7, 1.74, 5],
+        ] as const) {
+          const { folder } = yield* ready(key, { clip: { start, end } })
+          assert.lengthOf(yield* brightness(yield* concatTrack(folder, "64p"), 40, 20), frames)
+        }
+      }),
+    )
+
     it.effect("a watermark is drawn over every frame at its place, and the poster shows its time", () =>
       Effect.gen(function* () {
         const key = yield* store("flash.mp4", flash)
@@ -133,6 +156,16 @@ describe.skipIf(isFfmpegMissing)("metadata of an upload", () => {
             "code" in error ? `${error.code}: ${error.message}` : error._tag,
           )
         const mark = { file_path: `s3://media/${key}` }
+        const fs = yield* FileSystem.FileSystem
+        const storage = yield* ObjectStorage
+        const path = yield* Path.Path
+        const png = path.join(yield* fs.makeTempDirectoryScoped(), "mark.png")
+        yield* ffmpeg([...words("-f lavfi -i testsrc2=s=64x64 -frames:v 1"), png])
+        const bytes = yield* fs.readFile(png)
+        const damaged = { file_path: yield* storeUpload("uploads/damaged.png", bytes.subarray(0, 300)) }
+        const large = Buffer.from(bytes)
+        large.writeUInt32BE(5_000, 16)
+        const tooLarge = { file_path: yield* storeUpload("uploads/large.png", large) }
         for (const [metadata, expected] of [
           [{ clip: { start: 2, end: 1 } }, /^invalid_clip: .*ends before it begins/],
           [{ clip: { start: 2, end: 9 } }, /^invalid_clip: .*2 to 9 s of a recording of 3\.0 s: it is outside/],
@@ -141,10 +174,15 @@ describe.skipIf(isFfmpegMissing)("metadata of an upload", () => {
           [{ poster_time: 9 }, /^invalid_metadata: .*metadata\.poster_time is 9/],
           [{ chapters: [{ start: 7, title: "x" }] }, /^invalid_metadata: .*metadata\.chapters\.0\.start is 7/],
           [{ watermark: mark }, /^invalid_watermark: .*is no PNG/],
+          // regression: a damaged PNG was reported as a damaged video.
+          [{ watermark: damaged }, /^invalid_watermark: .*damaged\.png is damaged/],
+          [{ watermark: tooLarge }, /^invalid_watermark: .*5000×64 pixels, at most 4096/],
           [{ watermark: { ...mark, opacity: 2 } }, /^invalid_metadata: .*metadata\.watermark\.opacity/],
           [{ watermark: { file_path: "s3://media/none.png" } }, /^invalid_watermark: .*source_missing/],
         ] as const) {
           assert.match(yield* failing(metadata), expected)
+          const objects = yield* Stream.runCollect(storage.list("media", `media/r${uploads}/`))
+          assert.lengthOf(objects, 0)
         }
         const silent = yield* store("silent.mp4", [...words("-f lavfi -i color=s=128x64:r=25:d=1"), ...h264])
         assert.strictEqual((yield* Effect.flip(process(silent, { audio_only: true })))._tag, "PermanentError")
