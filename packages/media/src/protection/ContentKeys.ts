@@ -95,13 +95,17 @@ export const make = Effect.fnUntraced(function* (options: ProtectionOptions | un
     const made =
       request.keyServer === undefined
         ? { keys: Array.from({ length: count - first }, makeKey), systems: undefined }
-        : yield* KeyServer.ask(request.keyServer, {
-            media_id: upload.media_id,
-            user_id: upload.user_id,
-            scheme: request.scheme,
-            first,
-            count: count - first,
-          })
+        : yield* KeyServer.ask(
+            request.keyServer,
+            {
+              media_id: upload.media_id,
+              user_id: upload.user_id,
+              scheme: request.scheme,
+              first,
+              count: count - first,
+            },
+            known?.keys.map(({ id }) => id),
+          )
     const systems = made.systems ?? known?.systems
     const next: StoredKeys = {
       keys: [...(known?.keys ?? []), ...made.keys.map((key) => seal(secret, upload.media_id, key))],

@@ -9,15 +9,16 @@
 import { TransientError } from "@armoricore/domain/Errors"
 import { describeSchemaError } from "@armoricore/domain/EventCodec"
 import * as Signature from "@armoricore/domain/Signature"
-import { ByteSize, Clock, Duration, Effect, Layer, Schema } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpIncomingMessage } from "effect/http"
+import { ByteSize, Clock, Duration, Effect, Layer, Schema, Stream } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import type { ContentKey } from "./Cbcs.ts"
 import { DrmSystem, type ProtectionOptions, type ProtectionScheme } from "./Protection.ts"
 
 export const keyId = "keys"
 const dependency = "key-server"
 const timeout = Duration.seconds(10)
-const maxAnswerBytes = 1e6
+const maxAnswerBytes = ByteSize.bytes(1e6)
+const tooLong = { message: `it is longer than ${ByteSize.format(maxAnswerBytes)}` }
 
 const Key = Schema.Struct({
   key_id: Schema.String.check(Schema.isPattern(/^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i)),
@@ -41,9 +42,11 @@ const client = FetchHttpClient.layer.pipe(
   Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })),
 )
 
+/** `knownIds` are those of the earlier periods. */
 export const ask = Effect.fn("KeyServer.ask")(function* (
   { secret, url }: NonNullable<ProtectionOptions["keyServer"]>,
   question: KeyQuestion,
+  knownIds: ReadonlyArray<string> = [],
 ) {
   const http = yield* HttpClient.HttpClient
   const body = Buffer.from(JSON.stringify(question))
@@ -62,9 +65,12 @@ export const ask = Effect.fn("KeyServer.ask")(function* (
     )
     if (response.status !== 200)
       return yield* failure(`status_${response.status}`, `answered with status ${response.status} instead of 200`)
-    const text = yield* response.text.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxAnswerBytes)),
-      Effect.mapError((cause) => failure("invalid_answer", `sent an answer that cannot be read: ${cause.message}`)),
+    const text = yield* Effect.mapError(
+      // `MaxBodySize` does not limit the responses of a client.
+      Stream.mkString(
+        Stream.decodeText(Stream.limitBytes(response.stream, maxAnswerBytes, () => Stream.fail(tooLong))),
+      ),
+      (cause) => failure("invalid_answer", `sent an answer that cannot be read: ${cause.message}`),
     )
     return yield* Effect.mapError(decodeAnswer(text), (error) => {
       const whole = "the answer"
@@ -80,11 +86,14 @@ export const ask = Effect.fn("KeyServer.ask")(function* (
   )
   if (keys.length !== question.count)
     return yield* failure("invalid_answer", `sent ${keys.length} keys instead of ${question.count}`)
-  return {
-    systems,
-    keys: keys.map(({ key, key_id }): ContentKey => ({
-      id: key_id.replaceAll("-", "").toLowerCase(),
-      key: Buffer.from(key, "base64"),
-    })),
-  }
+  const made = keys.map(({ key, key_id }): ContentKey => ({
+    id: key_id.replaceAll("-", "").toLowerCase(),
+    key: Buffer.from(key, "base64"),
+  }))
+  // Players find a key by its id: with two keys of one id, they would decrypt a period with the wrong one.
+  const ids = [...knownIds, ...made.map(({ id }) => id)]
+  const repeated = ids.find((id, index) => ids.indexOf(id) !== index)
+  if (repeated !== undefined)
+    return yield* failure("invalid_answer", `sent key_id ${repeated} for two periods of media ${question.media_id}`)
+  return { systems, keys: made }
 }, Effect.provide(client))

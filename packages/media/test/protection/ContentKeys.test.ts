@@ -5,7 +5,8 @@ import * as Signature from "@armoricore/domain/Signature"
 import * as ContentKeys from "@armoricore/media/protection/ContentKeys"
 import * as MemoryState from "@armoricore/state/memory/MemoryState"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Effect, Fiber, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 
 const secret = Redacted.make("a secret of the test")
 const serverSecret = Redacted.make("a secret of the key server")
@@ -16,8 +17,8 @@ interface Received {
   readonly signature: string
 }
 
-/** A key server on a free port that gives each answer in turn. */
-const keyServer = (answers: ReadonlyArray<readonly [status: number, body: string]>) =>
+/** A key server on a free port that gives each answer in turn, and none to a question for which there is none. */
+const keyServer = (answers: ReadonlyArray<readonly [status: number, body: string]>, onAsked = () => {}) =>
   Effect.acquireRelease(
     Effect.promise(
       () =>
@@ -28,14 +29,19 @@ const keyServer = (answers: ReadonlyArray<readonly [status: number, body: string
               let body = ""
               request.on("data", (piece: Buffer) => (body += piece.toString()))
               request.on("end", () => {
-                const [status, text] = answers[received.length] ?? [500, ""]
+                const given = answers[received.length]
                 received.push({ body, signature: String(request.headers["armoricore-signature"]) })
-                response.writeHead(status).end(text)
+                if (given !== undefined) response.writeHead(given[0]).end(given[1])
+                onAsked()
               })
             }).listen(0, "127.0.0.1", () => {
               const address = server.address()
               const port = typeof address === "object" && address !== null ? address.port : 0
-              resolve({ url: `http://127.0.0.1:${port}`, received, close: () => server.close() })
+              resolve({
+                url: `http://127.0.0.1:${port}`,
+                received,
+                close: () => void (server.close(), server.closeAllConnections()),
+              })
             })
           },
         ),
@@ -112,6 +118,9 @@ describe("ContentKeys", () => {
         [200, "{}"],
         [200, answer([1, 2])],
         [200, JSON.stringify({ keys: [{ key_id: "x", key: "y" }] })],
+        [200, "<html>"],
+        [200, `${answer([1])}${" ".repeat(1_000_001)}`],
+        [302, ""],
       ])
       const of = (url: string) =>
         Effect.flatMap(ContentKeys.make({ scheme: "cbcs", secret, keyServer: { url, secret: serverSecret } }), (keys) =>
@@ -122,6 +131,9 @@ describe("ContentKeys", () => {
         ["invalid_answer", "keys is missing"],
         ["invalid_answer", "sent 2 keys instead of 1"],
         ["invalid_answer", "keys.0.key_id"],
+        ["invalid_answer", "sent a wrong answer"],
+        ["invalid_answer", "cannot be read"],
+        ["status_302", "answered with status 302"],
       ] as const) {
         const error = yield* of(server.url)
         assert.deepInclude(error, { _tag: "TransientError", dependency: "key-server", code })
@@ -130,6 +142,44 @@ describe("ContentKeys", () => {
       const down = yield* of("http://127.0.0.1:1")
       assert.deepInclude(down, { _tag: "TransientError", code: "unavailable" })
       assert.deepStrictEqual(yield* Effect.flatMap(ContentKeys.makeReader(secret), (read) => read("film")), [])
+    }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
+  )
+
+  it.effect("a key server that does not answer in time is a named fault", () =>
+    Effect.gen(function* () {
+      const asked = Promise.withResolvers<void>()
+      const server = yield* keyServer([], () => asked.resolve())
+      const keys = yield* ContentKeys.make({
+        scheme: "cbcs",
+        secret,
+        keyServer: { url: server.url, secret: serverSecret },
+      })
+      const preparing = yield* Effect.forkChild(Effect.flip(keys.prepare(upload, 4)))
+      yield* Effect.promise(() => asked.promise)
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Fiber.join(preparing)
+      assert.deepInclude(error, { _tag: "TransientError", dependency: "key-server", code: "timeout" })
+      assert.include(error.message, "did not answer within 10s")
+    }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
+  )
+
+  it.live("a key server that gives a later period the id of an earlier one is a named fault", () =>
+    Effect.gen(function* () {
+      const server = yield* keyServer([
+        [200, answer([1])],
+        [200, answer([1])],
+        [200, answer([2, 2])],
+      ])
+      const period = Duration.seconds(4)
+      const keyServerOptions = { url: server.url, secret: serverSecret }
+      const keys = yield* ContentKeys.make({ scheme: "cbcs", secret, period, keyServer: keyServerOptions })
+      const first = yield* keys.prepare(upload, 4)
+      for (const seconds of [8, 12]) {
+        const error = yield* Effect.flip(keys.prepare(upload, seconds))
+        assert.deepInclude(error, { _tag: "TransientError", code: "invalid_answer" })
+        assert.include(error.message, "for two periods of media film")
+      }
+      assert.deepStrictEqual(yield* keys.prepare(upload, 4), first)
     }).pipe(Effect.scoped, Effect.provide(MemoryState.layer)),
   )
 

@@ -30,8 +30,9 @@ import {
   Option,
   type Redacted,
   Schema,
+  Stream,
 } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpIncomingMessage } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { ChannelError, unauthorized } from "../channel/ChannelError.ts"
 import type { JoinGrant, JoinRequest } from "../channel/JoinPolicy.ts"
 import { RoleName } from "./RoomMembers.ts"
@@ -69,7 +70,8 @@ export const keyId = "authorize"
 
 const dependency = "authorize"
 const maxAnswers = 100_000
-const maxAnswerBytes = 16_384
+const maxAnswerBytes = ByteSize.bytes(16_384)
+const tooLong = { message: `it is longer than ${ByteSize.format(maxAnswerBytes)}` }
 const maxTtlSeconds = 86_400
 
 const Answer = Schema.Struct({
@@ -176,9 +178,12 @@ const make = Effect.fnUntraced(function* (options: AuthorizeHookOptions) {
         if (response.status === 403) return denied
         if (response.status < 200 || response.status > 299)
           return yield* failure(`status_${response.status}`, explain(response.status))
-        const text = yield* response.text.pipe(
-          Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxAnswerBytes)),
-          Effect.mapError((cause) => failure("invalid_answer", `its answer could not be read: ${cause.message}`)),
+        const text = yield* Effect.mapError(
+          // `MaxBodySize` does not limit the responses of a client.
+          Stream.mkString(
+            Stream.decodeText(Stream.limitBytes(response.stream, maxAnswerBytes, () => Stream.fail(tooLong))),
+          ),
+          (cause) => failure("invalid_answer", `its answer could not be read: ${cause.message}`),
         )
         return yield* Effect.mapError(decodeAnswer(text), (error) =>
           failure("invalid_answer", describeSchemaError(error, { whole: "its answer", parent: "its answer" }).message),

@@ -165,6 +165,8 @@ describe("AUTHORIZE_URL", () => {
         "chat:room:broken": 500,
         "chat:room:page": "<html>",
         "chat:room:text": { allow: "yes" },
+        // regression: an answer of any length was read.
+        "chat:room:long": { allow: true, padding: "x".repeat(20_000) },
       }
       const hook = yield* backend(({ body }) => (body.topic === "chat:room:ok" ? { allow: true } : answers[body.topic]))
       const server = yield* start(options(hook.url))
@@ -174,7 +176,8 @@ describe("AUTHORIZE_URL", () => {
         assert.include(refused.message, "cannot be asked")
       }
       assert.strictEqual((yield* join(server, "chat:room:ok")).status, "ok")
-      assert.strictEqual((yield* join(server, "chat:room:text")).reason, "unavailable")
+      for (const topic of ["chat:room:text", "chat:room:long"])
+        assert.strictEqual((yield* join(server, topic)).reason, "unavailable", topic)
       yield* hook.close
       // After five failures in a row the circuit is open, and joins are refused without a request.
       for (let n = 0; n < 5; n++) assert.strictEqual((yield* join(server, `chat:room:down-${n}`)).reason, "unavailable")
