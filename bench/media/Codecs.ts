@@ -23,16 +23,22 @@ const encoders: Readonly<Record<string, string>> = {
 }
 const bitrateFactors: Readonly<Record<string, number>> = { h264: 1, hevc: 0.65, av1: 0.5 }
 
-/** One decode, each size scaled once, all codecs of a size from the same frames. */
+/** One decode, each size scaled once, all codecs of a size from the same frames, and the poster and the thumbnail of the pipeline. */
 const byHand = (codecs: ReadonlyArray<string>, source: string): ReadonlyArray<string> => {
   const outputs = ladder.flatMap(({ kilobits }, size) => codecs.map((codec) => ({ codec, kilobits, size })))
   const labels = (size: number) =>
     outputs.flatMap((output, index) => (output.size === size ? [`[v${index}]`] : [])).join("")
   const n = codecs.length
-  const graph = `[0:v]fps=30,split=${n + 1}${labels(0)}[s];[s]scale=640:360:flags=bicubic,split=${n}${labels(1)}`
+  const image = (frame: number) => `select=eq(n\\,${frame}),format=yuvj420p`
+  const graph = [
+    `[0:v]fps=30,split=${n + 2}${labels(0)}[s][large]`,
+    `[s]scale=640:360:flags=bicubic,split=${n + 1}${labels(1)}[small]`,
+    `[large]${image(36)}[poster]`,
+    `[small]${image(0)}[thumbnail]`,
+  ].join(";")
   return [
     ...`-v error -i ${source} -filter_complex`.split(" "),
-    n === 1 ? graph.replace(",split=1", "") : graph,
+    graph,
     ...outputs.flatMap(({ codec, kilobits }, index) => {
       const rate = Math.ceil(kilobits * (bitrateFactors[codec] ?? 1))
       const encoder = (encoders[codec] ?? "").replaceAll(":S", `:v:${index}`)
@@ -43,6 +49,7 @@ const byHand = (codecs: ReadonlyArray<string>, source: string): ReadonlyArray<st
     ..."-hls_playlist_type vod -hls_segment_type fmp4 -hls_segment_filename %v-%d.m4s -var_stream_map".split(" "),
     [...outputs.map((_, index) => `v:${index},agroup:audio`), "a:0,agroup:audio"].join(" "),
     "%v.m3u8",
+    ..."-map [poster] -frames:v 1 -update 1 poster.jpg -map [thumbnail] -frames:v 1 -update 1 thumbnail.jpg".split(" "),
   ]
 }
 

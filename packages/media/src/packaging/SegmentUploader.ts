@@ -135,15 +135,24 @@ export const make = Effect.fnUntraced(function* (target: Target) {
     return track
   })
 
+  /** Sizes of the playlists whose segments are all stored: they only grow. */
+  const syncedSizes = new Map<string, number>()
+
   const pending = Effect.fnUntraced(function* (folder: string) {
     const file = path.join(target.from, folder, playlistName)
-    if (!(yield* fs.exists(file))) return []
+    const size = yield* fs.stat(file).pipe(
+      Effect.map((info): number | undefined => Number(info.size)),
+      Effect.catchTag("PlatformError", (error) =>
+        error.reason._tag === "NotFound" ? Effect.undefined : Effect.fail(error),
+      ),
+    )
+    if (size === undefined || syncedSizes.get(folder) === size) return { folder, uploads: [] }
     const { init, segments } = parse(yield* fs.readFileString(file))
-    if (init === undefined || segments.length === 0) return []
+    if (init === undefined || segments.length === 0) return { folder, size, uploads: [] }
     order.set(folder, segments)
     const track = yield* putInit(folder, init)
     const uploaded = uploadedSegments.get(folder)
-    return segments
+    const uploads = segments
       .filter((name) => uploaded?.has(name) !== true)
       .map((name) =>
         Effect.gen(function* () {
@@ -172,12 +181,18 @@ export const make = Effect.fnUntraced(function* (target: Target) {
           if (target.keepLocalFiles !== true) yield* fs.remove(local)
         }),
       )
+    return { folder, size, uploads }
   })
 
   const sync: SegmentUploader["sync"] = mapDiskErrors(
     Effect.gen(function* () {
-      const uploads = yield* Effect.forEach(target.folders, (folder) => pending(folder))
-      yield* Effect.forEach(uploads.flat(), (upload) => upload, { concurrency: target.concurrency, discard: true })
+      const found = yield* Effect.forEach(target.folders, (folder) => pending(folder))
+      yield* Effect.forEach(
+        found.flatMap(({ uploads }) => uploads),
+        (upload) => upload,
+        { concurrency: target.concurrency, discard: true },
+      )
+      for (const { folder, size } of found) if (size !== undefined) syncedSizes.set(folder, size)
     }),
   )
 
