@@ -17,7 +17,7 @@ interface Received {
   readonly signature: string
 }
 
-/** A key server on a free port that gives each answer in turn, and none to a question for which there is none. */
+/** A key server on a free port that gives each answer in turn; later questions get no answer. */
 const keyServer = (answers: ReadonlyArray<readonly [status: number, body: string]>, onAsked = () => {}) =>
   Effect.acquireRelease(
     Effect.promise(

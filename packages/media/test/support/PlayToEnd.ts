@@ -8,7 +8,7 @@
 export const playToEnd = `
 const video = document.querySelector("#video")
 const faults = []
-// The codecs of the video that the player appends, whatever its own interface states.
+// The codecs of the video that the player appends: its own interface may state others.
 const codecs = new Set()
 for (const [target, method] of [[MediaSource.prototype, "addSourceBuffer"], [SourceBuffer.prototype, "changeType"]]) {
   const original = target[method]
