@@ -1,11 +1,14 @@
+import * as FakeHttpServer from "@armoricore/testing/fakes/FakeHttpServer"
 import * as Programs from "@armoricore/testing/Programs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
 import type { BrowserContext } from "playwright-core"
 import * as Browser from "../support/Browser.ts"
 import * as ProgramProcess from "../support/ProgramProcess.ts"
 
 const browser = Programs.requireProgram("chromium")
+const tusScript = fileURLToPath(new URL("../../../../vendor/tus-js-client/dist/tus.min.js", import.meta.url))
 
 /** Reloads the page in the middle of an upload on a slow line, and chooses the same file again. */
 const continueAfterReload = async (context: BrowserContext, url: string) => {
@@ -40,19 +43,44 @@ const continueAfterReload = async (context: BrowserContext, url: string) => {
   }
 }
 
+/** Uploads with `tus-js-client` from a page of another origin: the number of requests whose headers the page could read. */
+const uploadFromOtherOrigin = async (context: BrowserContext, site: string, url: string, authorization: string) => {
+  const page = await context.newPage()
+  await page.goto(site)
+  await page.addScriptTag({ path: tusScript })
+  return page.evaluate<unknown>(`new Promise((resolve) => {
+    const ids = []
+    new tus.Upload(new Blob([new Uint8Array(300_000)]), {
+      endpoint: ${JSON.stringify(new URL("/v1/uploads/tus", url).href)},
+      headers: { authorization: ${JSON.stringify(authorization)} },
+      metadata: { filename: "été.mp4", filetype: "video/mp4" },
+      chunkSize: 100_000,
+      retryDelays: null,
+      storeFingerprintForResuming: false,
+      onAfterResponse: (_, response) => ids.push(response.getHeader("armoricore-media-id")),
+      onError: (error) => resolve(String(error)),
+      onSuccess: () => resolve(ids.every((id) => id === ids[0] && id !== undefined) ? ids.length : ids),
+    }).start()
+  })`)
+}
+
 describe.skipIf(browser.missing)("the demo page in Chromium", () => {
   it.live(
     "uploads the sample, shows its progress and plays the stream",
     () =>
       Effect.gen(function* () {
-        const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json" })
+        const demo = yield* ProgramProcess.launch(["demo"], { LOG_FORMAT: "json", ALLOWED_ORIGINS: "*" })
         const [, url = ""] = yield* demo.waitForOutput(/Open (http:\S+) in a browser/)
         const context = yield* Browser.open({ executablePath: browser.path })
         const faults: Array<string> = []
         const bars: Array<number> = []
+        let authorization = ""
         const played = yield* Effect.promise(async () => {
           const page = await context.newPage()
           page.on("pageerror", (error) => faults.push(String(error)))
+          page.on("request", (sent) => {
+            authorization = sent.headers()["authorization"] ?? authorization
+          })
           page.on("console", (message) => {
             if (message.type() === "error") faults.push(message.text())
           })
@@ -130,6 +158,11 @@ describe.skipIf(browser.missing)("the demo page in Chromium", () => {
           continued: true,
           failure: "",
         })
+        const site = yield* FakeHttpServer.listenHttp(() =>
+          Promise.resolve({ status: 200, headers: { "content-type": "text/html" }, body: "<!doctype html>" }),
+        )
+        // The creation and three parts.
+        assert.strictEqual(yield* Effect.promise(() => uploadFromOtherOrigin(context, site, url, authorization)), 4)
       }),
     180_000,
   )
