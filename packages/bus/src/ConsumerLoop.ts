@@ -40,6 +40,8 @@ export interface PullSource {
   /** Leases at most `max` messages and does not wait for more. */
   readonly take: (max: number) => Effect.Effect<ReadonlyArray<LeasedMessage>, PullSourceError>
   /** Nacks messages that were leased but not started, and stops pulling. Idempotent. */
+  /** `ack` of several messages of this source. Optional: without it, each is acknowledged by itself. */
+  readonly ackAll?: (messages: ReadonlyArray<LeasedMessage>) => Effect.Effect<void, PullSourceError>
   readonly stop: Effect.Effect<void>
   /** Sends the acknowledgements made so far: what is asked later finds them stored. Absent: `ack` does so itself. */
   readonly settled?: Effect.Effect<void>
@@ -199,25 +201,36 @@ export const run = Effect.fnUntraced(function* <R>(
     )
 
   const settleAndFree = (leased: LeasedMessage, exit: Exit.Exit<Disposition>): Effect.Effect<void> =>
-    Effect.matchCauseEffect(settle(leased, exit), {
+    releaseAfter(settle(leased, exit), [leased])
+
+  const releaseAfter = (
+    settling: Effect.Effect<void, PullSourceError | PermanentError>,
+    messages: ReadonlyArray<LeasedMessage>,
+  ): Effect.Effect<void> =>
+    Effect.matchCauseEffect(settling, {
       onFailure: (cause) =>
         Effect.andThen(
           Effect.logWarning("A message could not be settled; the bus redelivers it when its ack wait is over", cause),
-          releaseSlot(leased),
+          releaseSlots(messages),
         ),
-      onSuccess: () => releaseSlot(leased),
+      onSuccess: () => releaseSlots(messages),
     })
 
   const settled: Array<readonly [LeasedMessage, Disposition]> = []
-  /** Those that the lane settled at once. */
-  const settleAll = Effect.suspend(() =>
-    Effect.forEach(
-      settled.splice(0),
-      ([leased, disposition]) => settleAndFree(leased, Exit.succeed(disposition)),
-      // The acknowledgements of one turn share a transaction or a round trip.
-      { concurrency: "unbounded", discard: true },
-    ),
-  )
+  /** Those that the lane settled at once. The acknowledgements of one turn share a transaction or a round trip. */
+  const settleAll = Effect.suspend(() => {
+    const { ackAll } = source
+    const all = settled.splice(0)
+    const done = ackAll === undefined ? [] : all.filter(([, { _tag }]) => _tag === "Ack").map(([leased]) => leased)
+    const others = ackAll === undefined ? all : all.filter(([, { _tag }]) => _tag !== "Ack")
+    return Effect.andThen(
+      ackAll === undefined || done.length === 0 ? Effect.void : releaseAfter(ackAll(done), done),
+      Effect.forEach(others, ([leased, disposition]) => settleAndFree(leased, Exit.succeed(disposition)), {
+        concurrency: "unbounded",
+        discard: true,
+      }),
+    )
+  })
 
   const offer = (leased: LeasedMessage): boolean =>
     lane !== undefined &&
@@ -229,11 +242,11 @@ export const run = Effect.fnUntraced(function* <R>(
       decline: () => start(leased),
     })
 
-  const releaseSlot = (leased: LeasedMessage): Effect.Effect<unknown> => {
-    running.delete(leased)
+  const releaseSlots = (messages: ReadonlyArray<LeasedMessage>): Effect.Effect<void> => {
+    for (const leased of messages) running.delete(leased)
     if (running.size === 0) idle.openUnsafe()
     freeSlots.openUnsafe()
-    return sharedPermits === undefined ? Effect.void : sharedPermits.release(1)
+    return sharedPermits === undefined ? Effect.void : Effect.asVoid(sharedPermits.release(messages.length))
   }
 
   /**

@@ -11,8 +11,8 @@
  * Every adapter passes `test/support/BehaviourSuite.ts`.
  */
 import type { ConfigurationError, NotFound, PermanentError, TransientError } from "@armoricore/domain/Errors"
-import { Context } from "effect"
-import type { Duration, Effect, Scope, Semaphore, Stream } from "effect"
+import { Context, Effect } from "effect"
+import type { Duration, Exit, Scope, Semaphore, Stream } from "effect"
 import type { EventType } from "@armoricore/domain/EventRegistry"
 import type { EventAddress, EphemeralAddress, StoredAddress, WorkAddress } from "./Address.ts"
 
@@ -38,6 +38,9 @@ export interface PublishAck {
    */
   readonly duplicate: boolean
 }
+
+export type PublishError = TransientError | PermanentError | ConfigurationError
+export type PublishExit = Exit.Exit<PublishAck, PublishError>
 
 /** A stored message. */
 export interface StoredMessage {
@@ -187,9 +190,12 @@ export class EventBus extends Context.Service<
      * Succeeds once the bus stored the message. `PermanentError` code `too_large`; `TransientError` codes
      * `unavailable`, `timeout`, `full`.
      */
-    readonly publish: (
-      message: OutgoingMessage,
-    ) => Effect.Effect<PublishAck, TransientError | PermanentError | ConfigurationError>
+    readonly publish: (message: OutgoingMessage) => Effect.Effect<PublishAck, PublishError>
+    /**
+     * Several messages at once, stored in this order; one exit for each. Optional: `publishAll` publishes one by one
+     * without it. A wrapper of `publish` leaves it out, see `withoutBatches`.
+     */
+    readonly publishMany?: (messages: ReadonlyArray<OutgoingMessage>) => Effect.Effect<ReadonlyArray<PublishExit>>
     /**
      * Starts a durable consumer that lives as long as the scope. Closing the scope stops pulling, interrupts the
      * running handlers and nacks their messages. A handler that dies is logged and its message redelivered after 1 s.
@@ -247,3 +253,15 @@ export class EventBus extends Context.Service<
     readonly statusChanges: Stream.Stream<BusStatus>
   }
 >()("@armoricore/bus/EventBus") {}
+
+/** Publishes several messages, and returns the exit of each, in their order. */
+export const publishAll = (
+  bus: EventBus["Service"],
+  messages: ReadonlyArray<OutgoingMessage>,
+): Effect.Effect<ReadonlyArray<PublishExit>> =>
+  bus.publishMany === undefined
+    ? Effect.forEach(messages, (message) => Effect.exit(bus.publish(message)), { concurrency: "unbounded" })
+    : bus.publishMany(messages)
+
+/** Without `publishMany`: for a wrapper of `publish`. */
+export const withoutBatches = ({ publishMany: _publishMany, ...single }: EventBus["Service"]) => single

@@ -133,12 +133,20 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
           ),
         ),
       writeMany: (documents) =>
-        Effect.flatMap(
-          Effect.forEach(documents, ({ key, revision, value }) =>
-            Effect.map(encode(key, value), (text) => ({ key, revision, value: text })),
-          ),
-          (writes) => writeAll(state, bucket, writes),
-        ),
+        descriptor.skipEncode === true
+          ? Effect.suspend(() =>
+              writeAll(
+                state,
+                bucket,
+                documents.map(({ key, revision, value }) => ({ key, revision, value: JSON.stringify(value) })),
+              ),
+            )
+          : Effect.flatMap(
+              Effect.forEach(documents, ({ key, revision, value }) =>
+                Effect.map(encode(key, value), (text) => ({ key, revision, value: text })),
+              ),
+              (writes) => writeAll(state, bucket, writes),
+            ),
       modify,
       modifyOrRetry: (key, decide, options) => retryConflicts(modify(key, decide, options)),
       remove: (key, revision) => state.remove(bucket, key, revision),

@@ -17,6 +17,15 @@ export const check = (bucket: Bucket, key: string): Effect.Effect<void, Configur
   return checkBucket(bucket)
 }
 
+/** `check` of several keys. */
+export const checkAll = (bucket: Bucket, keys: ReadonlyArray<string>): Effect.Effect<void, ConfigurationError> => {
+  for (const key of keys) {
+    const checked = check(bucket, key)
+    if (checked !== Effect.void) return checked
+  }
+  return Effect.void
+}
+
 export const checkBucket = (bucket: Bucket): Effect.Effect<void, ConfigurationError> =>
   /^[a-z0-9_]+$/.test(bucket.name)
     ? Effect.void

@@ -1,10 +1,17 @@
 /** Publishes the results of handlers: decided ones, early ones, and ephemeral broadcasts. */
 import { ephemeral } from "@armoricore/bus/Address"
-import type { Delivery, Disposition, EventBus } from "@armoricore/bus/EventBus"
+import {
+  type Delivery,
+  type Disposition,
+  type EventBus,
+  type OutgoingMessage,
+  publishAll as publishAllOn,
+  type PublishError,
+} from "@armoricore/bus/EventBus"
 import { type Conflict, TransientError } from "@armoricore/domain/Errors"
 import type { EventType, PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { StateError } from "@armoricore/state/KeyValue"
-import { Effect } from "effect"
+import { Effect, type Exit } from "effect"
 import type { Decision, OutboundMessage } from "./ledger/Ledger.ts"
 import * as DeadLetterRecord from "./dead-letters/DeadLetterRecord.ts"
 import { type CausingEvent, type ResultMessage, toOutboundMessage } from "./ResultMessage.ts"
@@ -23,22 +30,51 @@ export const make = (service: string, bus: EventBus["Service"]) => {
       }),
     ).pipe(Effect.tap(() => Metrics.increment(Metrics.published, service, { type: typeLabelOf(outbound) })))
 
-  /** Publishes the results of a message that has no dead letter. */
-  const publishAll = ({ outbound }: Decision, traceparent: string) =>
+  const outgoing = ({ address, body, id }: OutboundMessage, traceparent: string): OutgoingMessage => ({
+    address,
+    id,
+    body: encoder.encode(body),
+    headers: { traceparent },
+  })
+
+  /** The results of one message are published in order. */
+  const publishInOrder = ({ decision, traceparent }: DecidedMessage): Effect.Effect<void, PublishError> =>
     Effect.forEach(
-      outbound,
+      decision.outbound,
       (one) =>
         Effect.andThen(
-          bus.publish({
-            address: one.address,
-            id: one.id,
-            body: encoder.encode(one.body),
-            headers: { traceparent },
-          }),
+          bus.publish(outgoing(one, traceparent)),
           Metrics.increment(Metrics.published, service, { type: typeLabelOf(one) }),
         ),
       { discard: true },
     )
+
+  /** Publishes the results of several messages, none of which has a dead letter. One exit for each message. */
+  const publishAll = (
+    messages: ReadonlyArray<DecidedMessage>,
+  ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, PublishError>>> => {
+    const single = messages.flatMap(({ decision: { outbound }, traceparent }) => {
+      const [only, ...others] = outbound
+      return only === undefined || others.length > 0 ? [] : [{ only, traceparent }]
+    })
+    if (single.length < messages.length)
+      return Effect.forEach(messages, (message) => Effect.exit(publishInOrder(message)), { concurrency: "unbounded" })
+    return Effect.withFiber(({ context }) =>
+      Effect.map(
+        publishAllOn(
+          bus,
+          single.map(({ only, traceparent }) => outgoing(only, traceparent)),
+        ),
+        (exits) => {
+          single.forEach(({ only }, at) => {
+            if (exits[at]?._tag === "Success")
+              Metrics.record(context, Metrics.published, service, { type: typeLabelOf(only) })
+          })
+          return exits
+        },
+      ),
+    )
+  }
 
   /** Publishes a decision. Ids are stored with it, so publishing it again is harmless. */
   const publish = (consumer: string, delivery: Delivery, decision: Decision, attempts: number, firstAt: number) =>
@@ -106,6 +142,12 @@ export const make = (service: string, bus: EventBus["Service"]) => {
   })
 
   return { broadcast, toDecision, publish, publishAll, publishEarly }
+}
+
+/** A message whose decision is recorded, and the trace of its handler. */
+export interface DecidedMessage {
+  readonly decision: Decision
+  readonly traceparent: string
 }
 
 const encoder = new TextEncoder()

@@ -9,9 +9,8 @@
  * the handler declines, goes to `Worker`. What goes wrong later is not judged here either: the message returns to the bus,
  * and its next delivery goes to `Worker`, which finds the claim and the decision.
  */
-import type { Delivery, Disposition, Lane, LaneMessage } from "@armoricore/bus/EventBus"
+import type { Delivery, Disposition, Lane, LaneMessage, PublishError } from "@armoricore/bus/EventBus"
 import * as EventCodec from "@armoricore/domain/EventCodec"
-import type { PortError } from "@armoricore/domain/Errors"
 import type { AnyEvent } from "@armoricore/domain/EventRegistry"
 import type { StateError } from "@armoricore/state/KeyValue"
 import { Cause, type Clock, Context, Duration, Effect, References, Result, Tracer } from "effect"
@@ -30,7 +29,7 @@ export interface LaneJob<E = AnyEvent> {
   /** The size of the message. */
   readonly bytes: number
   /** Has the span and the log annotations of the message. */
-  readonly context: Context.Context<never>
+  readonly context: () => Context.Context<never>
   /** The results to decide and publish. */
   readonly succeed: (results: ReadonlyArray<ResultMessage>) => void
   /** Nothing was written or sent: the ordinary handler continues. */
@@ -63,114 +62,171 @@ export interface Options {
   readonly context: Context.Context<never>
 }
 
-interface RunningJob {
-  readonly key: string
-  readonly message: LaneMessage
-  readonly cause: { readonly eventId: string; readonly requestId: string | undefined; readonly traceparent: string }
-  readonly startedAt: number
-}
-
 const ack: Disposition = { _tag: "Ack" }
 /** Another owner or a cancellation changed the record: the next delivery reads which one. */
 const afterConflict = Duration.millis(100)
 const afterFailure = Duration.seconds(1)
-const together = { concurrency: "unbounded", discard: true } as const
+
+/** Shared by all jobs of a lane. */
+interface LaneRuntime {
+  readonly context: Context.Context<never>
+  readonly annotations: Readonly<Record<string, unknown>>
+  readonly consumer: string
+  readonly onSucceeded: (job: Job, results: ReadonlyArray<ResultMessage>) => void
+  readonly onRedelivered: (job: Job, after: Duration.Duration) => void
+  readonly runningJobs: RunningJobs
+}
+
+/** A class, because a message has no more than this one object. */
+class Job implements LaneJob {
+  onCancelled: (() => void) | undefined = undefined
+  readonly event: AnyEvent
+  /** In the ledger. */
+  readonly key: string
+  readonly message: LaneMessage
+  readonly startedAt: number
+  private readonly delivery: Omit<Delivery, "inProgress">
+  private readonly span: Tracer.ExternalSpan
+  private readonly runtime: LaneRuntime
+
+  constructor(
+    runtime: LaneRuntime,
+    event: AnyEvent,
+    delivery: Omit<Delivery, "inProgress">,
+    message: LaneMessage,
+    span: Tracer.ExternalSpan,
+    startedAt: number,
+  ) {
+    this.event = event
+    this.key = `${runtime.consumer}.${event.event_id}`
+    this.message = message
+    this.startedAt = startedAt
+    this.delivery = delivery
+    this.span = span
+    this.runtime = runtime
+  }
+
+  get bytes(): number {
+    return this.delivery.body.byteLength
+  }
+
+  get cause() {
+    const { event_id, request_id } = this.event
+    return { eventId: event_id, requestId: request_id, traceparent: TraceContext.toTraceparent(this.span) }
+  }
+
+  context(): Context.Context<never> {
+    const { annotations, consumer, context } = this.runtime
+    const { id, subject } = this.delivery
+    return Context.add(Context.add(context, Tracer.ParentSpan, this.span), References.CurrentLogAnnotations, {
+      ...annotations,
+      consumer,
+      subject,
+      message_id: id,
+    })
+  }
+
+  succeed(results: ReadonlyArray<ResultMessage>): void {
+    this.runtime.onSucceeded(this, results)
+  }
+
+  decline(): void {
+    this.runtime.runningJobs.remove(this.key)
+    this.message.decline()
+  }
+
+  redeliver(after: Duration.Duration): void {
+    this.runtime.onRedelivered(this, after)
+  }
+}
+
+/** The results of a job, before and after the decision. */
+interface Outcome {
+  readonly job: Job
+  readonly key: string
+  readonly firstAt: number
+  readonly decision: Decision
+  readonly traceparent: string
+}
 
 export const make = (options: Options): Lane => {
   const { clock, consumer, handler, ledger, policy, publisher, runningJobs, service, type } = options
   // Flat, so that each message adds to it without a copy.
   const context = Context.makeUnsafe<never>(options.context.mapUnsafe)
   const labels = { type }
-  const annotations = Context.get(context, References.CurrentLogAnnotations)
+  const succeededLabels = { type, result: "succeeded" }
   const fork = Effect.runForkWith(context)
-  let pulled: Array<LaneJob> = []
-  let ended: Array<readonly [RunningJob, ReadonlyArray<ResultMessage>]> = []
+  let pulled: Array<Job> = []
+  let ended: Array<readonly [Job, ReadonlyArray<ResultMessage>]> = []
 
-  const redeliver = ({ key, message }: RunningJob, after: Duration.Duration) => {
+  const redeliver = ({ key, message }: Job, after: Duration.Duration) => {
     runningJobs.remove(key)
     message.settle({ _tag: "Retry", after })
   }
 
-  const succeededLabels = { type, result: "succeeded" }
+  const runtime: LaneRuntime = {
+    context,
+    annotations: Context.get(context, References.CurrentLogAnnotations),
+    consumer,
+    runningJobs,
+    onSucceeded: (job, results) => {
+      // Those that end in the same turn are decided together.
+      if (ended.push([job, results]) === 1) queueMicrotask(() => void fork(decideAll))
+    },
+    onRedelivered: (job, after) => {
+      Metrics.record(context, Metrics.consumed, service, labels)
+      redeliver(job, after)
+    },
+  }
 
   /** The bus or the state failed, or another owner or a cancellation changed the record. The message is not at fault. */
-  const undecided = (running: RunningJob, cause: Cause.Cause<StateError | PortError>) => {
-    redeliver(running, afterFailure)
+  const undecided = (job: Job, cause: Cause.Cause<StateError | PublishError>) => {
+    redeliver(job, afterFailure)
     return Effect.logWarning("The message is redelivered", cause)
   }
 
-  const publish = (running: RunningJob, decision: Decision) =>
-    Effect.matchCauseEffect(publisher.publishAll(decision, running.cause.traceparent), {
-      onSuccess: () => {
-        Metrics.record(context, Metrics.finished, service, succeededLabels)
-        runningJobs.remove(running.key)
-        running.message.settle(ack)
-        return Effect.void
+  const allUndecided = (outcomes: ReadonlyArray<Outcome>) => (cause: Cause.Cause<StateError>) =>
+    Effect.forEach(outcomes, ({ job }) => undecided(job, cause), { discard: true })
+
+  const publish = (outcomes: ReadonlyArray<Outcome>) =>
+    Effect.matchCauseEffect(publisher.publishAll(outcomes), {
+      onSuccess: (exits) => {
+        const failures: Array<Effect.Effect<void>> = []
+        outcomes.forEach(({ job }, at) => {
+          const exit = exits[at]
+          if (exit?._tag === "Failure") return void failures.push(undecided(job, exit.cause))
+          runningJobs.remove(job.key)
+          job.message.settle(ack)
+        })
+        const succeeded = outcomes.length - failures.length
+        if (succeeded > 0) Metrics.record(context, Metrics.finished, service, succeededLabels, succeeded)
+        return failures.length === 0 ? Effect.void : Effect.all(failures, { discard: true })
       },
-      onFailure: (cause) => undecided(running, cause),
+      onFailure: allUndecided(outcomes),
     })
 
   const decideAll = Effect.suspend(() => {
     const now = clock.currentTimeMillisUnsafe()
     const all = ended
     ended = []
-    const jobs = all.map(([running, results]) => {
-      const { cause, key, startedAt: firstAt } = running
-      Metrics.record(context, Metrics.consumed, service, labels)
-      Metrics.record(context, Metrics.duration, service, labels, (now - firstAt) / 1_000)
+    Metrics.record(context, Metrics.consumed, service, labels, all.length)
+    const outcomes = all.map(([job, results]): Outcome => {
+      Metrics.record(context, Metrics.duration, service, labels, (now - job.startedAt) / 1_000)
+      const { cause, key, startedAt } = job
       const decision = { outbound: results.map((result) => outboundMessageAt(now, service, cause, result)) }
-      return { running, key, firstAt, decision }
+      return { job, key, firstAt: startedAt, decision, traceparent: cause.traceparent }
     })
-    return Effect.matchCauseEffect(ledger.decideNew(jobs), {
+    return Effect.matchCauseEffect(ledger.decideNew(outcomes), {
       onSuccess: (isDecided) => {
-        const decided = jobs.filter(({ running }, at) => {
-          if (isDecided[at] !== true) redeliver(running, afterConflict)
+        const decided = outcomes.filter(({ job }, at) => {
+          if (isDecided[at] !== true) redeliver(job, afterConflict)
           return isDecided[at]
         })
-        return Effect.forEach(decided, ({ decision, running }) => publish(running, decision), together)
+        return decided.length === 0 ? Effect.void : publish(decided)
       },
-      onFailure: (cause) => Effect.forEach(jobs, ({ running }) => undecided(running, cause), together),
+      onFailure: allUndecided(outcomes),
     })
   })
-
-  const jobOf = (
-    event: AnyEvent,
-    delivery: Omit<Delivery, "inProgress">,
-    message: LaneMessage,
-    span: Tracer.ExternalSpan,
-  ): LaneJob => {
-    const running: RunningJob = {
-      key: `${consumer}.${event.event_id}`,
-      message,
-      cause: { eventId: event.event_id, requestId: event.request_id, traceparent: TraceContext.toTraceparent(span) },
-      startedAt: clock.currentTimeMillisUnsafe(),
-    }
-    const job: LaneJob = {
-      event,
-      bytes: delivery.body.byteLength,
-      context: Context.add(Context.add(context, Tracer.ParentSpan, span), References.CurrentLogAnnotations, {
-        ...annotations,
-        consumer,
-        subject: delivery.subject,
-        message_id: delivery.id,
-      }),
-      succeed: (results) => {
-        // Those that end in the same turn are decided together.
-        if (ended.push([running, results]) === 1) queueMicrotask(() => void fork(decideAll))
-      },
-      decline: () => {
-        runningJobs.remove(running.key)
-        message.decline()
-      },
-      redeliver: (after) => {
-        Metrics.record(context, Metrics.consumed, service, labels)
-        redeliver(running, after)
-      },
-      onCancelled: undefined,
-    }
-    runningJobs.add(running.key, () => job.onCancelled?.())
-    return job
-  }
 
   return {
     take: (delivery, message) => {
@@ -186,7 +242,9 @@ export const make = (options: Options): Lane => {
         TraceContext.eventAttributes(event),
       )
       if (span === undefined) return false
-      pulled.push(jobOf(event, delivery, message, span))
+      const job = new Job(runtime, event, delivery, message, span, clock.currentTimeMillisUnsafe())
+      runningJobs.add(job.key, () => job.onCancelled?.())
+      pulled.push(job)
       return true
     },
     flush: () => {

@@ -2,7 +2,7 @@
  * Remembers that the bus refused a message because it is full. Only a publish tells: a full stream, queue or disk can still
  * be read.
  */
-import { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus, withoutBatches } from "@armoricore/bus/EventBus"
 import { Clock, Context, Effect, Layer } from "effect"
 
 export class PublishFailures extends Context.Service<
@@ -30,7 +30,7 @@ export const layer: Layer.Layer<EventBus | PublishFailures, never, EventBus> = L
         ),
         Effect.tap(() => Effect.sync(() => void (refused = undefined))),
       )
-    return Context.make(EventBus, EventBus.of({ ...bus, publish })).pipe(
+    return Context.make(EventBus, EventBus.of({ ...withoutBatches(bus), publish })).pipe(
       Context.add(PublishFailures, {
         full: Effect.map(Clock.currentTimeMillis, (now) =>
           refused !== undefined && now - refused.at < memoryMillis ? refused.message : undefined,

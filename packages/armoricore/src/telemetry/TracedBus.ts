@@ -2,7 +2,7 @@
  * Adds a producer span to each published message and sets its `traceparent` header. Without a trace collector the bus
  * stays unchanged.
  */
-import { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus, withoutBatches } from "@armoricore/bus/EventBus"
 import * as Address from "@armoricore/bus/Address"
 import type { StoredAddress } from "@armoricore/bus/Address"
 import * as TraceContext from "@armoricore/worker/TraceContext"
@@ -15,7 +15,7 @@ export const layer: Layer.Layer<EventBus, never, EventBus> = Layer.effect(
     if ((yield* Tracer.Tracer) === Tracer.nativeTracer) return bus
     const isRecorded = yield* TraceContext.Sampler
     return EventBus.of({
-      ...bus,
+      ...withoutBatches(bus),
       publish: (message) =>
         Effect.withFiber(({ cache }) => {
           const traceparent = message.headers?.["traceparent"]

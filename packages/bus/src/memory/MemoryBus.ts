@@ -3,10 +3,16 @@
  * Clock, so a test can control it.
  */
 import { ConfigurationError, NotFound } from "@armoricore/domain/Errors"
-import { Clock, Duration, Effect, Layer, Stream } from "effect"
+import { Clock, Duration, Effect, Exit, Layer, Stream } from "effect"
 import { type StoredAddress, deadLetterType, prefixes, subject } from "../Address.ts"
 import * as ConsumerLoop from "../ConsumerLoop.ts"
-import { type ConsumerOptions, EventBus, type StoredDeadLetter } from "../EventBus.ts"
+import {
+  type ConsumerOptions,
+  EventBus,
+  type OutgoingMessage,
+  type PublishExit,
+  type StoredDeadLetter,
+} from "../EventBus.ts"
 import * as Limits from "../Limits.ts"
 import * as Subscribers from "../Subscribers.ts"
 import { matcher, pattern } from "../Subjects.ts"
@@ -14,8 +20,8 @@ import { type QueuedMessage, MemoryConsumer } from "./MemoryConsumer.ts"
 
 type Channel = StoredAddress["channel"]
 
-const fresh = Effect.succeed({ duplicate: false })
-const duplicate = Effect.succeed({ duplicate: true })
+const fresh: PublishExit = Exit.succeed({ duplicate: false })
+const duplicate: PublishExit = Exit.succeed({ duplicate: true })
 
 const make = Effect.gen(function* () {
   const subscribers = yield* Subscribers.make
@@ -27,34 +33,35 @@ const make = Effect.gen(function* () {
   const duplicateWindow = Duration.toMillis(Limits.defaults.duplicateWindow)
   let sequence = 0
 
+  const store = (message: OutgoingMessage, arrivedAt: number): PublishExit => {
+    const { channel } = message.address
+    const target = subject(message.address)
+    const bytes = Limits.messageBytes(message.body, message.headers)
+    const limit = channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
+    if (bytes > limit) return Exit.fail(Limits.tooLarge(target, bytes, limit))
+    const fault = Limits.headerFault(message.id, message.headers)
+    if (fault !== undefined) return Exit.fail(fault)
+    for (const [id, at] of recentIds[channel]) {
+      if (at > arrivedAt - duplicateWindow) break
+      recentIds[channel].delete(id)
+    }
+    if (recentIds[channel].has(message.id)) return duplicate
+    recentIds[channel].set(message.id, arrivedAt)
+    const stored = {
+      subject: target,
+      id: message.id,
+      headers: { ...message.headers },
+      body: message.body.slice(),
+      arrivedAt,
+    }
+    const item: QueuedMessage = { sequence: ++sequence, stored }
+    items[channel].set(item.sequence, item)
+    for (const consumer of consumers.values()) if (consumer.matches(target)) consumer.add(item)
+    if (channel === "event") subscribers.publish(stored)
+    return fresh
+  }
   const publish: EventBus["Service"]["publish"] = (message) =>
-    Effect.flatMap(Clock.currentTimeMillis, (arrivedAt) => {
-      const { channel } = message.address
-      const target = subject(message.address)
-      const bytes = Limits.messageBytes(message.body, message.headers)
-      const limit = channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
-      if (bytes > limit) return Effect.fail(Limits.tooLarge(target, bytes, limit))
-      const fault = Limits.headerFault(message.id, message.headers)
-      if (fault !== undefined) return Effect.fail(fault)
-      for (const [id, at] of recentIds[channel]) {
-        if (at > arrivedAt - duplicateWindow) break
-        recentIds[channel].delete(id)
-      }
-      if (recentIds[channel].has(message.id)) return duplicate
-      recentIds[channel].set(message.id, arrivedAt)
-      const stored = {
-        subject: target,
-        id: message.id,
-        headers: { ...message.headers },
-        body: message.body.slice(),
-        arrivedAt,
-      }
-      const item: QueuedMessage = { sequence: ++sequence, stored }
-      items[channel].set(item.sequence, item)
-      for (const consumer of consumers.values()) if (consumer.matches(target)) consumer.add(item)
-      if (channel === "event") subscribers.publish(stored)
-      return fresh
-    })
+    Effect.flatMap(Clock.currentTimeMillis, (now) => store(message, now))
 
   const ensure = Effect.fnUntraced(function* (options: Pick<ConsumerOptions, "name" | "from">) {
     yield* ConsumerLoop.checkName(options)
@@ -91,6 +98,8 @@ const make = Effect.gen(function* () {
   return EventBus.of({
     system: "armoricore.memory",
     publish,
+    publishMany: (messages) =>
+      Effect.map(Clock.currentTimeMillis, (now) => messages.map((message) => store(message, now))),
     consume: Effect.fnUntraced(function* (options, handle) {
       const consumer = yield* ensure(options)
       const schedule = (millis: number, then: () => void) =>

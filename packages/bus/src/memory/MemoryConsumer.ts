@@ -13,6 +13,8 @@ export interface QueuedMessage {
   readonly stored: StoredMessage
 }
 
+type Schedule = (millis: number, then: () => void) => void
+
 export class MemoryConsumer {
   readonly from: string
   readonly matches: (subject: string) => boolean
@@ -38,39 +40,38 @@ export class MemoryConsumer {
     return this.unsettled.has(sequence) || MutableList.toArray(this.ready).some((item) => item.sequence === sequence)
   }
 
-  /** `later` runs a function after that many milliseconds, even if the consumer that scheduled it has stopped. */
-  source(schedule: (millis: number, then: () => void) => void): PullSource {
+  /** `schedule` runs a function after that many milliseconds, even if the consumer that scheduled it has stopped. */
+  source(schedule: Schedule): PullSource {
     return {
       ready: () => this.available.await,
       take: (max) => Effect.sync(() => this.take(max, schedule)),
+      ackAll: (messages) =>
+        Effect.sync(() => {
+          for (const message of messages) if (message instanceof Leased) message.settle()
+        }),
       stop: Effect.void,
       depth: Effect.map(Clock.currentTimeMillis, (now) => this.depth(now)),
     }
   }
 
-  private take(max: number, schedule: (millis: number, then: () => void) => void): ReadonlyArray<LeasedMessage> {
+  private take(max: number, schedule: Schedule): ReadonlyArray<LeasedMessage> {
     const items = MutableList.takeN(this.ready, max)
     if (this.ready.length === 0) this.available.closeUnsafe()
     return items.map((item) => {
       const deliveryCount = (this.attempts.get(item.sequence) ?? 0) + 1
       this.attempts.set(item.sequence, deliveryCount)
       this.unsettled.set(item.sequence, item)
-      return {
-        delivery: { ...item.stored, deliveryCount },
-        sequence: item.sequence,
-        ack: Effect.sync(() => {
-          this.unsettled.delete(item.sequence)
-          this.attempts.delete(item.sequence)
-          this.onSettled(item)
-        }),
-        nack: (millis) =>
-          Effect.sync(() => (millis <= 0 ? this.requeue(item) : schedule(millis, () => this.requeue(item)))),
-        inProgress: Effect.void,
-      }
+      return new Leased(this, item, deliveryCount, schedule)
     })
   }
 
-  private requeue(item: QueuedMessage): void {
+  settle(item: QueuedMessage): void {
+    this.unsettled.delete(item.sequence)
+    this.attempts.delete(item.sequence)
+    this.onSettled(item)
+  }
+
+  requeue(item: QueuedMessage): void {
     this.unsettled.delete(item.sequence)
     MutableList.prepend(this.ready, item)
     this.available.openUnsafe()
@@ -82,5 +83,40 @@ export class MemoryConsumer {
       oldest = Math.min(oldest, item.stored.arrivedAt)
     }
     return { pending: this.ready.length, inFlight: this.unsettled.size, oldestAgeMillis: now - oldest }
+  }
+}
+
+/** A class, so that the effects of a message are made when they are needed. */
+class Leased implements LeasedMessage {
+  readonly delivery: LeasedMessage["delivery"]
+  readonly inProgress = Effect.void
+  private readonly consumer: MemoryConsumer
+  private readonly item: QueuedMessage
+  private readonly schedule: Schedule
+
+  constructor(consumer: MemoryConsumer, item: QueuedMessage, deliveryCount: number, schedule: Schedule) {
+    this.delivery = { ...item.stored, deliveryCount }
+    this.consumer = consumer
+    this.item = item
+    this.schedule = schedule
+  }
+
+  get sequence(): number {
+    return this.item.sequence
+  }
+
+  get ack(): Effect.Effect<void> {
+    return Effect.sync(() => this.settle())
+  }
+
+  nack(millis: number): Effect.Effect<void> {
+    const { consumer, item } = this
+    return Effect.sync(() =>
+      millis <= 0 ? consumer.requeue(item) : this.schedule(millis, () => consumer.requeue(item)),
+    )
+  }
+
+  settle(): void {
+    this.consumer.settle(this.item)
   }
 }

@@ -3,9 +3,9 @@
  *
  *     plan → store the notification with the mark that the call begins → call → store the result → publish
  *
- * but all pushes of one pull are stored together, and all whose calls end in one turn of the event loop are. A push has one
- * fiber, that of its call. An unusual push (preferences, a paused provider, a request that exists
- * already) goes to the ordinary handler; a call without a final result ends as one of `sendLone`.
+ * but all pushes of one pull are stored together, and all whose calls end in one turn of the event loop are. A push has no
+ * fiber, unless its provider needs one for the call (`StartCall`). An unusual push (preferences, a paused provider, a request
+ * that exists already) goes to the ordinary handler; a call without a final result ends as one of `sendLone`.
  */
 import type { ConfigurationError } from "@armoricore/domain/Errors"
 import type { EventOf } from "@armoricore/domain/EventRegistry"
@@ -140,13 +140,17 @@ export const make = Effect.fnUntraced(function* (limiters: ReadonlyMap<Notificat
   const startCall = (call: Call) => {
     const { circuit, delivery, job } = call
     let isDone = false
-    const interrupt = circuit.start(job.context, PlannedDelivery.messageOf(delivery), (exit) => {
-      isDone = true
-      calls.delete(job)
-      job.onCancelled = undefined
-      // The poll phase of the event loop reads several responses before this runs.
-      if (ended.push([call, exit]) === 1) setImmediate(() => void fork(endAll))
-    })
+    const interrupt = circuit.start(
+      () => job.context(),
+      PlannedDelivery.messageOf(delivery),
+      (exit) => {
+        isDone = true
+        calls.delete(job)
+        job.onCancelled = undefined
+        // The poll phase of the event loop reads several responses before this runs.
+        if (ended.push([call, exit]) === 1) setImmediate(() => void fork(endAll))
+      },
+    )
     if (isDone) return
     calls.set(job, interrupt)
     job.onCancelled = () => void fork(interrupt)
@@ -157,7 +161,7 @@ export const make = Effect.fnUntraced(function* (limiters: ReadonlyMap<Notificat
   const endUnsent = (call: Call, exit: CallExit): Effect.Effect<void> => {
     const { circuit, delivery, document, job } = call
     if (exit._tag === "Success" || !Cause.hasInterruptsOnly(exit.cause))
-      return recorded(call, Effect.provideContext(batches.endLone(delivery, circuit, exit), job.context))
+      return recorded(call, Effect.provideContext(batches.endLone(delivery, circuit, exit), job.context()))
     const wasSent = circuit.provider.wasAbortedBeforeSend?.(delivery.planned.delivery_id) !== true
     return Effect.map(Effect.ignore(notifications.releaseClaim(document, delivery.index, wasSent)), () => {
       releaseSlot(call)

@@ -40,14 +40,18 @@ export const send = <E>(
 
     const start = (item: BatchItem) => {
       let isDone = false
-      const stop = circuit.start(context, item.message, (exit) => {
-        isDone = true
-        running.delete(item)
-        progress.remaining--
-        progress.completed.push({ delivery: item.delivery, exit })
-        semaphore.release()
-        if (progress.remaining === 0) Deferred.doneUnsafe(allDone, Effect.void)
-      })
+      const stop = circuit.start(
+        () => context,
+        item.message,
+        (exit) => {
+          isDone = true
+          running.delete(item)
+          progress.remaining--
+          progress.completed.push({ delivery: item.delivery, exit })
+          semaphore.release()
+          if (progress.remaining === 0) Deferred.doneUnsafe(allDone, Effect.void)
+        },
+      )
       if (!isDone) running.set(item, stop)
     }
     const pump = () => {

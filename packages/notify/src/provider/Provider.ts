@@ -16,7 +16,7 @@
  */
 import type { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
 import type { Attachment, NotificationChannel, PushContent, Target } from "@armoricore/domain/NotificationState"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, type Exit, Layer, Schema } from "effect"
 import { hash } from "node:crypto"
 
 /** The token or address is invalid for ever: the provider says so of this recipient beyond doubt. */
@@ -145,6 +145,35 @@ export const collapseIdOf = ({ collapseKey, uuid }: Pick<Message, "collapseKey" 
 export interface Accepted {
   readonly providerId?: string
 }
+
+/**
+ * Starts a call. One of the two functions is called, once: `end` with the end of the call, or `rest` with the effect that ends
+ * it. The returned function aborts the call; what it leads to is ignored.
+ */
+export type StartCall = (
+  message: Message,
+  end: (exit: Exit.Exit<Accepted, ProviderError>) => void,
+  rest: (effect: Effect.Effect<Accepted, ProviderError>) => void,
+) => () => void
+
+const startCalls = new WeakMap<Provider["send"], StartCall>()
+
+/** The `send` of a provider whose calls are callbacks, so that a hot path needs no fiber for them. */
+export const sendBy = (start: StartCall): Provider["send"] => {
+  const send: Provider["send"] = (message) => Effect.callback((resume) => Effect.sync(start(message, resume, resume)))
+  startCalls.set(send, start)
+  return send
+}
+
+/** `send` as a {@link StartCall}. It belongs to the function, so a wrapper of `send` is never bypassed. */
+export const startOf = ({ send }: Provider): StartCall =>
+  startCalls.get(send) ??
+  ((message, _end, rest) => {
+    rest(send(message))
+    return abortsWithFiber
+  })
+
+const abortsWithFiber = () => {}
 
 export interface Provider {
   /** The name in events: `fcm`, `apns`, `web_push`, `smtp`, … */

@@ -21,6 +21,8 @@ import {
   InvalidTarget,
   type ProviderError,
   type Refusal,
+  type StartCall,
+  startOf,
   type TargetKindMisconfigured,
   UnknownOutcome,
 } from "./Provider.ts"
@@ -54,10 +56,10 @@ export interface ProviderCircuit {
     before: Effect.Effect<void, E, R>,
   ) => Effect.Effect<Accepted | Unavailable, CallError | E, R>
   /**
-   * Starts a call without `before`, for a batch: no fiber waits for it, and `settled` receives its end. The returned
-   * effect interrupts the call. `maxConcurrent` does not apply.
+   * Starts a call without `before`, for a batch: no fiber waits for it, and `settled` receives its end. Effects of the call
+   * and its logs have the context. The returned effect interrupts the call. `maxConcurrent` does not apply.
    */
-  readonly start: (context: Context.Context<never>, message: Message, settled: OnSettled) => Effect.Effect<void>
+  readonly start: (context: () => Context.Context<never>, message: Message, settled: OnSettled) => Effect.Effect<void>
   /** Whether every message would be rejected now; undefined: the provider may be called. */
   readonly unavailability: (now: number) => Unavailable | undefined
 }
@@ -79,6 +81,7 @@ const maxCircuits = 1_000
 /** Everything that the calls of one provider share. */
 interface Shared {
   readonly provider: Provider
+  readonly startCall: StartCall
   readonly name: string
   readonly registry: CircuitRegistry
   readonly options: Circuit.CircuitOptions
@@ -115,6 +118,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const shared: Shared = {
     provider,
+    startCall: startOf(provider),
     name: `provider:${provider.name}`,
     registry: yield* CircuitRegistry,
     options,
@@ -203,19 +207,21 @@ const admit = (shared: Shared, circuit: Circuit.Circuit): Permit | Unavailable =
 
 const startCall = (
   shared: Shared,
-  context: Context.Context<never>,
+  context: () => Context.Context<never>,
   circuit: Circuit.Circuit,
   message: Message,
   { isHalfOpen }: Permit,
   settled: OnSettled,
 ) =>
-  shared.callTimer.start(context, shared.provider.send(message), (exit, timedOut) =>
-    settled(settle(shared, context, circuit, message, isHalfOpen, exit, timedOut)),
+  shared.callTimer.start<Accepted, ProviderError>(
+    context,
+    (end, rest) => shared.startCall(message, end, rest),
+    (exit, timedOut) => settled(settle(shared, context, circuit, message, isHalfOpen, exit, timedOut)),
   )
 
 const callProvider = (shared: Shared, circuit: Circuit.Circuit, message: Message, permit: Permit) =>
   Effect.withFiber<Accepted | Unavailable, CallError>((fiber) =>
-    Effect.callback((resume) => startCall(shared, fiber.context, circuit, message, permit, resume)),
+    Effect.callback((resume) => startCall(shared, () => fiber.context, circuit, message, permit, resume)),
   )
 
 const attemptCall = <E, R>(
@@ -241,7 +247,7 @@ const attemptCall = <E, R>(
 
 const startBatched = (
   shared: Shared,
-  context: Context.Context<never>,
+  context: () => Context.Context<never>,
   message: Message,
   settled: OnSettled,
 ): Effect.Effect<void> => {
@@ -253,7 +259,7 @@ const startBatched = (
   }
   if (permit.delayMillis === 0) return startCall(shared, context, circuit, message, permit, settled)
   const delayed = Effect.delay(callProvider(shared, circuit, message, permit), permit.delayMillis)
-  const fiber = Effect.runForkWith(context)(delayed)
+  const fiber = Effect.runForkWith(context())(delayed)
   fiber.addObserver(settled)
   return Fiber.interrupt(fiber)
 }
@@ -261,7 +267,7 @@ const startBatched = (
 /** Records the end of a call in its circuit and logs a change of the circuit. */
 const settle = (
   shared: Shared,
-  context: Context.Context<never>,
+  context: () => Context.Context<never>,
   circuit: Circuit.Circuit,
   message: Message,
   isHalfOpen: boolean,
@@ -270,7 +276,7 @@ const settle = (
 ): Exit.Exit<Accepted | Unavailable, CallError> => {
   if (isHalfOpen) circuit.halfOpenCallRunning = false
   const report = (change: Effect.Effect<void> | undefined) => {
-    if (change !== undefined) Effect.runForkWith(context)(change)
+    if (change !== undefined) Effect.runForkWith(context())(change)
   }
   if (Exit.isSuccess(exit)) {
     RefusalRun.accept(circuit.refusals, shared.clock.currentTimeMillisUnsafe())

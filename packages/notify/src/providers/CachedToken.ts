@@ -3,6 +3,8 @@ import { Clock, Effect, Semaphore } from "effect"
 
 export interface CachedToken<E> {
   readonly get: Effect.Effect<string, E>
+  /** The token if there is one at this time, epoch milliseconds: `get` without an effect. */
+  readonly at: (now: number) => string | undefined
   /** The provider rejected this token: the next `get` creates another. Later calls with the old token do nothing. */
   readonly invalidate: (token: string) => Effect.Effect<void>
 }
@@ -18,6 +20,7 @@ export const make = <E>(create: Effect.Effect<IssuedToken, E>, minRenewalMillis 
   let current: { readonly value: string; readonly until: number; readonly from: number } | undefined
   const currentAt = (now: number) => (current !== undefined && current.until > now ? current.value : undefined)
   return {
+    at: currentAt,
     get: Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const cached = currentAt(now)
       if (cached !== undefined) return Effect.succeed(cached)

@@ -112,9 +112,18 @@ export const deliveryIdOf = (key: Redacted.Redacted<string>, notificationId: str
 /** HMAC-SHA-256 in hex by two digests in one shot: half the cost of `createHmac`, of which each push needs one. */
 const macOf = (key: Redacted.Redacted<string>, text: string): string => {
   const { inner, outer } = padsOf(key)
-  const digest = hash("sha256", Buffer.concat([inner, Buffer.from(text)]), "buffer")
-  return hash("sha256", Buffer.concat([outer, digest]), "hex")
+  const bytes = inner.length + 3 * text.length
+  const input = bytes <= scratch.length ? scratch : Buffer.allocUnsafe(bytes)
+  inner.copy(input)
+  const end = inner.length + input.write(text, inner.length)
+  outer.copy(outerScratch)
+  hash("sha256", input.subarray(0, end), "buffer").copy(outerScratch, outer.length)
+  return hash("sha256", outerScratch, "hex")
 }
+
+/** Inputs of digests, which are read at once: a copy for each would cost as much as a digest. */
+const scratch = Buffer.alloc(1_024)
+const outerScratch = Buffer.alloc(64 + 32)
 
 interface Pads {
   readonly inner: Buffer

@@ -3,7 +3,7 @@
  * events are the same as without a crash. The death interrupts every further write and publication of the first worker.
  * Virtual time.
  */
-import { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus, withoutBatches as withoutBusBatches } from "@armoricore/bus/EventBus"
 import { PermanentError, TransientError } from "@armoricore/domain/Errors"
 import { KeyValue, withoutBatches } from "@armoricore/state/KeyValue"
 import { eventually } from "@armoricore/testing/Eventually"
@@ -69,7 +69,12 @@ const mortal = Effect.fnUntraced(function* (fatal: number) {
       update: (...args) => beforeWrite(state.update(...args)),
       remove: (...args) => beforeWrite(state.remove(...args)),
     }),
-  ).pipe(Context.add(EventBus, EventBus.of({ ...bus, publish: (message) => beforeWrite(bus.publish(message)) })))
+  ).pipe(
+    Context.add(
+      EventBus,
+      EventBus.of({ ...withoutBusBatches(bus), publish: (message) => beforeWrite(bus.publish(message)) }),
+    ),
+  )
   return { context, died, life }
 })
 

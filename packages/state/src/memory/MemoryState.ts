@@ -5,7 +5,7 @@
 import { Conflict } from "@armoricore/domain/Errors"
 import { Clock, Effect, Layer, Option } from "effect"
 import { expiryOf, isExpired } from "../Expiry.ts"
-import { check, checkBucket, compareKeys } from "../Key.ts"
+import { check, checkAll, checkBucket, compareKeys } from "../Key.ts"
 import { type Bucket, type Entry, KeyValue, type WriteOptions } from "../KeyValue.ts"
 
 interface StoredEntry extends Entry {
@@ -65,7 +65,7 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
       ),
     getMany: (bucket, keys) =>
       Effect.andThen(
-        Effect.forEach(keys, (key) => check(bucket, key), { discard: true }),
+        checkAll(bucket, keys),
         Effect.map(Clock.currentTimeMillis, (now) =>
           keys.map((key) => {
             const entry = current(bucket, key, now)
@@ -75,7 +75,10 @@ export const layer: Layer.Layer<KeyValue> = Layer.sync(KeyValue, () => {
       ),
     writeMany: (bucket, writes) =>
       Effect.andThen(
-        Effect.forEach(writes, ({ key }) => check(bucket, key), { discard: true }),
+        checkAll(
+          bucket,
+          writes.map(({ key }) => key),
+        ),
         Effect.map(Clock.currentTimeMillis, (now) =>
           writes.map(({ key, revision: expected, value }) =>
             (current(bucket, key, now)?.revision ?? 0) === expected

@@ -2,6 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Address from "../../../src/Address.ts"
+import { publishAll } from "../../../src/EventBus.ts"
 import { type BehaviourTests, bytes, collect, missing, ready, send, text } from "./Harness.ts"
 
 export const publishingBehaviour = ({ lacks, test }: BehaviourTests): void => {
@@ -40,6 +41,21 @@ export const publishingBehaviour = ({ lacks, test }: BehaviourTests): void => {
       yield* send(bus, "c")
       const { next } = yield* collect(bus, { concurrency: 1 })
       assert.deepStrictEqual([text((yield* next).body), text((yield* next).body)], ["a", "c"])
+    }))
+
+  test("several messages are stored in their order, and one that is refused is refused alone", (bus) =>
+    Effect.gen(function* () {
+      const sizes = [1, 1_100_000, 2]
+      const exits = yield* publishAll(
+        bus,
+        sizes.map((size) => ({ address: ready, id: `size-${size}`, body: new Uint8Array(size) })),
+      )
+      assert.deepStrictEqual(
+        exits.map(({ _tag }) => _tag),
+        ["Success", "Failure", "Success"],
+      )
+      const { next } = yield* collect(bus, { concurrency: 1 })
+      assert.deepStrictEqual([(yield* next).id, (yield* next).id], ["size-1", "size-2"])
     }))
 
   test("a message over the limit is refused with its size and what to do", (bus) =>

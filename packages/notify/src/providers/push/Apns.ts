@@ -13,7 +13,7 @@
  * | everything else | permanent |
  */
 import { ConfigurationError, PermanentError, TransientError } from "@armoricore/domain/Errors"
-import { Clock, Duration, Effect, Option, Redacted, Schema } from "effect"
+import { Clock, Duration, Effect, Exit, Option, Redacted, Schema } from "effect"
 import {
   type Accepted,
   collapseIdOf,
@@ -22,6 +22,9 @@ import {
   type ProviderError,
   InvalidTarget,
   Refusal,
+  sendBy,
+  type StartCall,
+  type UnknownOutcome,
 } from "../../provider/Provider.ts"
 import * as ProviderDescriptor from "../../provider/ProviderDescriptor.ts"
 import { httpProtocols } from "../../provider/ProviderSettings.ts"
@@ -97,6 +100,7 @@ export const apns = ProviderDescriptor.define({
 })
 
 export const make = Effect.fnUntraced(function* (options: Options) {
+  const clock = yield* Clock.Clock
   const { importPKCS8, SignJWT } = yield* Effect.promise(() => import("jose"))
   const key = yield* Effect.tryPromise({
     try: () => importPKCS8(Redacted.value(options.key).replaceAll("\\n", "\n"), "ES256"),
@@ -124,7 +128,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const topicOf = ({ target }: Message): string | undefined =>
     target.channel !== "apns" || target.app === undefined ? options.topic : options.apps?.get(target.app)
 
-  const post = (message: Message, access: string, body: string, topic: string) =>
+  const post = (message: Message, access: string, body: string, topic: string, resume: ApnsSessions.Resume) =>
     sessions.post(
       `/3/device/${message.target.channel === "apns" ? message.target.token : ""}`,
       {
@@ -138,34 +142,67 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         ...(message.expiresAt === undefined ? {} : { "apns-expiration": String(Math.floor(message.expiresAt / 1000)) }),
       },
       body,
+      resume,
     )
 
-  const send = (message: Message): Effect.Effect<Accepted, ProviderError> => {
-    const body = bodyOf(message)
-    if (typeof body !== "string") return Effect.fail(body)
-    const topic = topicOf(message)
-    if (topic === undefined) return Effect.fail(PushApps.unknown(message, "APNS_APPS"))
-    return Effect.flatMap(token.get, (access) =>
-      Effect.flatMap(post(message, access, body, topic), (response) => {
-        const reason = reasonOf(response.body)
-        // The clock of this machine may have been wrong when the token was signed: the next attempt signs again.
-        if (reason.reason === "InvalidProviderToken")
-          return Effect.andThen(token.invalidate(access), classify(response, reason))
-        if (reason.reason !== "ExpiredProviderToken") return classify(response, reason)
-        return token.invalidate(access).pipe(
-          Effect.andThen(token.get),
-          Effect.flatMap((renewed) => post(message, renewed, body, topic)),
-          Effect.flatMap((second) => classify(second, reasonOf(second.body))),
-        )
-      }),
+  const posted = (message: Message, access: string, body: string, topic: string) =>
+    Effect.callback<ApnsSessions.ApnsResponse, TransientError | UnknownOutcome>((resume) =>
+      Effect.sync(post(message, access, body, topic, resume)),
     )
+
+  const start: StartCall = (message, end, rest) => {
+    const body = bodyOf(message)
+    const topic = topicOf(message)
+    if (typeof body !== "string") end(Exit.fail(body))
+    else if (topic === undefined) end(Exit.fail(PushApps.unknown(message, "APNS_APPS")))
+    else {
+      const access = token.at(clock.currentTimeMillisUnsafe())
+      if (access !== undefined)
+        return post(message, access, body, topic, (posted) => {
+          if (Exit.isFailure(posted)) return end(Exit.failCause(posted.cause))
+          const reason = reasonOf(posted.value.body)
+          if (renewableReasons.has(reason.reason)) rest(renewed(message, access, body, topic, posted.value, reason))
+          else end(classify(posted.value, reason))
+        })
+      rest(
+        Effect.flatMap(token.get, (created) =>
+          Effect.flatMap(posted(message, created, body, topic), (response) => {
+            const reason = reasonOf(response.body)
+            return renewableReasons.has(reason.reason)
+              ? renewed(message, created, body, topic, response, reason)
+              : classify(response, reason)
+          }),
+        ),
+      )
+    }
+    return notStarted
   }
 
-  const classify = (response: ApnsSessions.ApnsResponse, reason: Reason): Effect.Effect<Accepted, ProviderError> => {
+  /** The rest of a call whose token was rejected. */
+  const renewed = (
+    message: Message,
+    access: string,
+    body: string,
+    topic: string,
+    response: ApnsSessions.ApnsResponse,
+    reason: Reason,
+  ): Effect.Effect<Accepted, ProviderError> =>
+    Effect.andThen(
+      token.invalidate(access),
+      // The clock of this machine may have been wrong when the token was signed: the next attempt signs again.
+      reason.reason === "InvalidProviderToken"
+        ? classify(response, reason)
+        : token.get.pipe(
+            Effect.flatMap((fresh) => posted(message, fresh, body, topic)),
+            Effect.flatMap((second) => classify(second, reasonOf(second.body))),
+          ),
+    )
+
+  const classify = (response: ApnsSessions.ApnsResponse, reason: Reason): Exit.Exit<Accepted, ProviderError> => {
     if (!providerTokenReasons.has(reason.reason)) sessions.acceptToken()
-    if (response.status !== 200) return Effect.fail(toError(response.status, reason))
+    if (response.status !== 200) return Exit.fail(toError(response.status, reason))
     const id = response.headers["apns-id"]
-    return Effect.succeed(typeof id === "string" ? { providerId: id } : {})
+    return Exit.succeed(typeof id === "string" ? { providerId: id } : {})
   }
 
   return {
@@ -173,9 +210,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     channels: ["apns"] as const,
     reports: false,
     ...(options.maxPerSecond === undefined ? {} : { maxPerSecond: options.maxPerSecond }),
-    send,
+    send: sendBy(start),
   }
 })
+
+const notStarted = () => {}
 
 const pushTypeOf = (message: Message): string =>
   PushPayload.isLiveActivity(message) ? "liveactivity" : PushPayload.isSilent(message) ? "background" : "alert"
@@ -186,6 +225,8 @@ const providerTokenReasons: ReadonlySet<string> = new Set([
   "InvalidProviderToken",
   "MissingProviderToken",
 ])
+/** Reasons for which another token may be accepted. */
+const renewableReasons: ReadonlySet<string> = new Set(["ExpiredProviderToken", "InvalidProviderToken"])
 const configurationReasons: ReadonlySet<string> = new Set([
   ...providerTokenReasons,
   "TopicDisallowed",

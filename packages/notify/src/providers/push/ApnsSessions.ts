@@ -9,7 +9,7 @@
  * callbacks instead of fibers, because thousands per second are usual.
  */
 import { TransientError } from "@armoricore/domain/Errors"
-import { Effect, type Scope } from "effect"
+import { Effect, Exit, type Scope } from "effect"
 import * as Http2 from "node:http2"
 import { UnknownOutcome } from "../../provider/Provider.ts"
 
@@ -20,14 +20,14 @@ export interface ApnsResponse {
 }
 
 export interface ApnsSessions {
-  readonly post: (
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    body: string,
-  ) => Effect.Effect<ApnsResponse, TransientError | UnknownOutcome>
+  /** Posts a request. `resume` is called once, unless the returned function aborted the request before. */
+  readonly post: (path: string, headers: Readonly<Record<string, string>>, body: string, resume: Resume) => () => void
   /** The server accepted the token: more streams may be opened. */
   readonly acceptToken: () => void
 }
+
+/** Succeeds with any status. */
+export type Resume = (response: Exit.Exit<ApnsResponse, TransientError | UnknownOutcome>) => void
 
 /** The limit even if the server allows more. */
 const maxStreams = 1_000
@@ -53,7 +53,7 @@ interface Request {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  readonly resume: (result: Effect.Effect<ApnsResponse, TransientError | UnknownOutcome>) => void
+  readonly resume: Resume
   resendsLeft: number
   cancelled: boolean
   stream: Http2.ClientHttp2Stream | undefined
@@ -95,7 +95,7 @@ export const make = (
         isConnecting = false
         const unsent = queue
         queue = []
-        for (const request of unsent) request.resume(Effect.fail(unavailable(`cannot connect to APNs: ${reason}`)))
+        for (const request of unsent) request.resume(Exit.fail(unavailable(`cannot connect to APNs: ${reason}`)))
       }
       client.once("connect", () => {
         clearTimeout(connectTimer)
@@ -137,56 +137,65 @@ export const make = (
     const requeue = (request: Request) => {
       if (request.cancelled) return
       if (request.resendsLeft-- <= 0) {
-        return request.resume(Effect.fail(unavailable("APNs closed several sessions before it processed the push")))
+        return request.resume(Exit.fail(unavailable("APNs closed several sessions before it processed the push")))
       }
       queue.push(request)
       pump()
     }
 
-    const exchange = (session: Session, request: Request) => {
-      const stream = session.client.request({ ":method": "POST", ":path": request.path, ...request.headers })
-      request.stream = stream
+    const exchange = (session: Session, sent: Request) => {
+      const stream = session.client.request({ ":method": "POST", ":path": sent.path, ...sent.headers })
+      sent.stream = stream
       const call = { at: Date.now() }
       session.pending.add(call)
       session.lateTimer ??= setTimeout(checkLate, lateAfterMillis, session)
       session.streams++
       let headers: (Http2.IncomingHttpHeaders & Http2.IncomingHttpStatusHeader) | undefined
-      const chunks: Array<Buffer> = []
-      let isOver = false
-      /** Returns false if the stream was released before. */
+      let chunks: Array<Buffer> | undefined
+      let open: Request | undefined = sent
+      /**
+       * Returns undefined if the stream was released before. V8 frees a stream only with a full collection, so its listeners
+       * must not reach the request, and all that waits for it, any more.
+       */
       const releaseStream = () => {
-        if (isOver) return false
-        isOver = true
+        const request = open
+        if (request === undefined) return undefined
+        open = undefined
+        request.stream = undefined
         session.pending.delete(call)
         session.streams--
-        return true
+        return request
       }
       stream.on("response", (responseHeaders) => {
         headers = responseHeaders
       })
       stream.on("data", (chunk: Buffer) => {
-        chunks.push(chunk)
+        ;(chunks ??= []).push(chunk)
       })
       stream.on("end", () => {
         const status = headers?.[":status"]
-        if (headers === undefined || status === undefined || !releaseStream()) return
-        request.resume(
-          Effect.succeed({ status, headers, body: chunks.length === 0 ? "" : Buffer.concat(chunks).toString() }),
-        )
+        if (headers === undefined || status === undefined) return
+        const request = releaseStream()
+        if (request === undefined) return
+        const response = { status, headers, body: chunks === undefined ? "" : Buffer.concat(chunks).toString() }
+        headers = undefined
+        chunks = undefined
+        request.resume(Exit.succeed(response))
         pump()
       })
       // `close` always follows, with the reset code.
       stream.on("error", () => {})
       stream.on("close", () => {
-        if (!releaseStream()) return
+        const request = releaseStream()
+        if (request === undefined) return
         if (stream.rstCode === Http2.constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined) requeue(request)
         else
           request.resume(
-            Effect.fail(new UnknownOutcome({ message: "the connection to APNs closed before the response" })),
+            Exit.fail(new UnknownOutcome({ message: "the connection to APNs closed before the response" })),
           )
         pump()
       })
-      stream.end(request.body)
+      stream.end(sent.body)
     }
 
     const pingOrDrop = ({ client }: Session, timeoutMillis: number, onPong: () => void) => {
@@ -226,24 +235,23 @@ export const make = (
     )
 
     return {
-      post: (path, headers, body) =>
-        Effect.callback((resume) => {
-          const request: Request = {
-            path,
-            headers,
-            body,
-            resume,
-            resendsLeft: maxResends,
-            cancelled: false,
-            stream: undefined,
-          }
-          queue.push(request)
-          pump()
-          return Effect.sync(() => {
-            request.cancelled = true
-            request.stream?.close(Http2.constants.NGHTTP2_CANCEL)
-          })
-        }),
+      post: (path, headers, body, resume) => {
+        const request: Request = {
+          path,
+          headers,
+          body,
+          resume,
+          resendsLeft: maxResends,
+          cancelled: false,
+          stream: undefined,
+        }
+        queue.push(request)
+        pump()
+        return () => {
+          request.cancelled = true
+          request.stream?.close(Http2.constants.NGHTTP2_CANCEL)
+        }
+      },
       acceptToken: () => {
         if (current === undefined || current.tokenAccepted) return
         current.tokenAccepted = true
