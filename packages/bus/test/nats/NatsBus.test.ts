@@ -281,7 +281,9 @@ describe.skipIf(program.missing)("on a real nats-server", () => {
         yield* server.restart
         yield* statuses("connected")
         yield* send(bus, "after")
-        assert.strictEqual(yield* next, "after")
+        const received = yield* next
+        // The kill may precede the acknowledgement of the first one, which then comes again.
+        assert.strictEqual(received === "before" ? yield* next : received, "after")
       }).pipe(Effect.scoped, Effect.provide(NatsBus.layerWithConnection({ servers: [server.url], maxBytes })))
     }).pipe(Effect.provide(Logger.layer([]))),
   )
