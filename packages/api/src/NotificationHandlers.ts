@@ -5,6 +5,7 @@
 import { hasRole } from "@armoricore/auth/Identity"
 import { NotificationId } from "@armoricore/domain/Ids"
 import type { DeliveryEntry, NotificationState } from "@armoricore/domain/NotificationState"
+import { makeReader, type MemberNotification } from "@armoricore/state/AudienceChunks"
 import * as Collection from "@armoricore/state/Collection"
 import {
   aliasKeyOf,
@@ -35,6 +36,7 @@ export const layer = HttpApiBuilder.group(
     const deliveries = yield* Collection.make(deliveryStates)
     const aliases = yield* Collection.make(notificationAliases)
     const inbox = yield* Collection.make(inboxMessages)
+    const memberOf = yield* makeReader
 
     const deliveryProgress = Effect.fnUntraced(function* ({ delivery_id, first_call }: DeliveryEntry) {
       const state = Option.getOrUndefined(yield* deliveries.get(delivery_id))?.value
@@ -78,19 +80,31 @@ export const layer = HttpApiBuilder.group(
       return Option.isNone(alias) ? alias : yield* states.get(alias.value.value.notification_id)
     })
 
+    /** With the effect that reads its deliveries; undefined: no notification has this id. */
+    const find = Effect.fnUntraced(function* (id: string) {
+      const entry = yield* findByIdOrAlias(id)
+      if (Option.isSome(entry)) {
+        const state = entry.value.value
+        return { userId: state.user_id, response: toResponse(state) }
+      }
+      const member = yield* memberOf(id)
+      return member === undefined
+        ? undefined
+        : { userId: member.user_id, response: Effect.succeed(memberResponse(member)) }
+    })
+
     const get = Effect.fn("NotificationApi.get")(function* (id: string) {
       const identity = yield* CurrentIdentity
       // UUIDs are stored in lower case; publishers may send upper case.
-      const entry = isNotificationId(id) ? yield* findByIdOrAlias(id.toLowerCase()) : Option.none()
-      if (Option.isNone(entry)) {
+      const found = isNotificationId(id) ? yield* find(id.toLowerCase()) : undefined
+      if (found === undefined) {
         return yield* problem(
           404,
           "not_found",
           "no notification with this id is known; ids expire after 30 days. A request with a workflow is at /v1/workflow-runs/{id}",
         )
       }
-      const state = entry.value.value
-      const isOther = state.user_id !== identity.userId
+      const isOther = found.userId !== identity.userId
       if (isOther && !hasRole(identity, "operator") && !hasRole(identity, "publisher")) {
         return yield* problem(
           403,
@@ -98,7 +112,7 @@ export const layer = HttpApiBuilder.group(
           "only the user of the notification, a publisher or an operator may see this",
         )
       }
-      return yield* toResponse(state)
+      return yield* found.response
     })
 
     const listInbox = Effect.fn("NotificationApi.inbox")(function* () {
@@ -119,3 +133,13 @@ export const layer = HttpApiBuilder.group(
     })
   }),
 )
+
+/** The notification of a member of an audience. */
+const memberResponse = ({ deliveries, requested_at, send_id: _send, ...member }: MemberNotification) => ({
+  ...member,
+  requested_at: new Date(requested_at).toISOString(),
+  deliveries: deliveries.map((summary, index): DeliveryResponse => ({
+    delivery_id: `${member.notification_id}.${summary.channel}.${index}`,
+    ...summary,
+  })),
+})

@@ -1,4 +1,6 @@
 import type { InboxMessage, NotificationState } from "@armoricore/domain/NotificationState"
+import { chunkKeyOf, memberIdOf } from "@armoricore/domain/AudienceChunk"
+import { audienceChunks } from "@armoricore/state/AudienceChunks"
 import * as Collection from "@armoricore/state/Collection"
 import {
   aliasKeyOf,
@@ -107,6 +109,37 @@ describe("GET /v1/notifications/{id}", () => {
       }
       const { status } = yield* sendRequest("GET", `/v1/notifications/${id}`, { token: yield* signToken("8") })
       assert.strictEqual(status, 403)
+    }).pipe(Effect.provide(apiServer())),
+  )
+
+  it.effect("shows a member of an audience the state of the own notification", () =>
+    Effect.gen(function* () {
+      yield* (yield* Collection.make(audienceChunks)).put(chunkKeyOf("send-1", 5), {
+        send_id: "send-1",
+        chunk: 5,
+        notification_type: "push",
+        requested_at: Date.parse(at),
+        updated_at: at,
+        kinds: [{ channel: "fcm", provider: "fcm", status: "sent" }],
+        errors: [],
+        members: [{ u: "6" }, { u: "7", r: [{ k: 0, i: "p" }], e: Date.parse(at) }, { u: "" }],
+      })
+      const read = (index: number, token: string) =>
+        sendRequest("GET", `/v1/notifications/${memberIdOf("send-1", 5, index)}`, { token })
+      const token = yield* signToken("7")
+      const { body } = yield* read(1, token)
+      assert.deepNestedInclude(body, {
+        notification_id: memberIdOf("send-1", 5, 1),
+        user_id: "7",
+        status: "sent",
+        ended_at: at,
+        "deliveries[0].status": "sent",
+        "deliveries[0].provider_id": "p",
+      })
+      assert.strictEqual((yield* read(0, token)).status, 403)
+      assert.strictEqual((yield* read(2, token)).status, 404)
+      assert.strictEqual((yield* read(3, token)).status, 404)
+      assert.deepInclude((yield* read(0, yield* signToken("6"))).body, { status: "pending", deliveries: [] })
     }).pipe(Effect.provide(apiServer())),
   )
 

@@ -20,9 +20,14 @@ export const AudienceLane = Schema.Struct({
   after: Schema.String,
   /** Members that this lane has notified. */
   count: Schema.Int,
+  /** The number of the chunk that is next; chunk `c` belongs to lane `c` modulo the number of lanes. Absent: see `AudienceSend`. */
+  chunk: Schema.optionalKey(Schema.Int),
 })
 
-/** The request to an audience, and how far it is. Only `notify` writes it. */
+/**
+ * The request to an audience, and how far it is. Only `notify` writes it. The lanes of a send in chunks have a number of the
+ * next chunk (see `AudienceChunk`); without it, each member is an ordinary notification.
+ */
 export const AudienceSend = Schema.Struct({
   send_id: Schema.String,
   audience: Schema.String,
@@ -32,13 +37,16 @@ export const AudienceSend = Schema.Struct({
   /** The request without `audience`, as JSON. */
   payload: Schema.String,
   lanes: Schema.Array(AudienceLane),
+  /** Chunks behind their lane's position that have members without a final state. */
+  waiting: Schema.optionalKey(Schema.Array(Schema.Struct({ chunk: Schema.Int, open: Schema.Int }))),
   started_at: Schema.String,
   updated_at: Schema.String,
 })
 export type AudienceSend = typeof AudienceSend.Type
 
 /** Members that were notified so far. */
-export const membersOf = ({ lanes }: AudienceSend): number => lanes.reduce((sum, { count }) => sum + count, 0)
+export const membersOf = ({ lanes, waiting = [] }: AudienceSend): number =>
+  lanes.reduce((sum, { count }) => sum + count, 0) - waiting.reduce((sum, { open }) => sum + open, 0)
 
 /** 100 only when the send is done. */
 export const percentOf = ({ lanes, status }: AudienceSend): number => {

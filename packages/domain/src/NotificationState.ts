@@ -71,6 +71,10 @@ export const statusRank = (status: Status): number => deliveryStatuses.indexOf(s
 export const isOpenStatus = (status: Status): status is "requested" | "sending" | "deferred" =>
   status === "requested" || status === "sending" || status === "deferred"
 
+const sentStatuses: ReadonlySet<string> = new Set(["sent", "delivered", "bounced", "complained"])
+/** The provider accepted the message; later reports do not change that. */
+export const isSentStatus = (status: string): boolean => sentStatuses.has(status)
+
 /** One delivery, under the key `{notification id}.{channel}.{32 hex digits of a MAC of the target}`. */
 export const DeliveryState = Schema.Struct({
   delivery_id: Schema.String,

@@ -37,6 +37,7 @@ import * as LonePushLane from "./batch/LonePushLane.ts"
 import * as PushBatches from "./batch/PushBatches.ts"
 import * as RefusalReversal from "./delivery/RefusalReversal.ts"
 import * as AudienceSends from "./audience/AudienceSends.ts"
+import * as OrdinaryMembers from "./audience/OrdinaryMembers.ts"
 import { Templates } from "./request/Templates.ts"
 import { UnreadBadge } from "./request/UnreadBadge.ts"
 import * as Workflows from "./workflow/Workflows.ts"
@@ -83,7 +84,8 @@ export const workSchemas: WorkSchemas.KindSchemas = {
   [WorkKinds.report]: DeliveryReport,
   [WorkKinds.release]: Schedules.ReleaseRequest,
   [WorkKinds.workflowStep]: Workflows.StepRequest,
-  [WorkKinds.audienceChunk]: AudienceSends.ChunkRequest,
+  [WorkKinds.audienceChunk]: OrdinaryMembers.MembersRequest,
+  [WorkKinds.audienceMembers]: AudienceSends.ChunkRequest,
   [notificationCommandKind]: NotificationCommand,
   ...Object.fromEntries(
     NotificationChannel.literals.map((channel) => [WorkKinds.deliveries(channel), DeliveryRequest]),
@@ -103,7 +105,6 @@ export const layerNoDeps = Layer.effectDiscard(
     const pushBatches = yield* PushBatches.PushBatches
     const notifications = yield* Notifications
     const reports = yield* DeliveryReports
-    const reversal = yield* RefusalReversal.make
     const scheduled = yield* ScheduledWork.make("notify")
     const { concurrency } = yield* DeliveryPolicy
     const circuits = yield* ProviderCircuits
@@ -203,6 +204,7 @@ export const layerNoDeps = Layer.effectDiscard(
         ? Effect.provideContext(request(event, bytes), context)
         : workflows.start(event)
     const audienceSends = yield* AudienceSends.make(requestOrRun)
+    const reversal = yield* RefusalReversal.make(audienceSends.adoptRefused)
 
     const requestHandler = on("notification.requested", {
       concurrency: maxConcurrentRequests,
@@ -348,7 +350,13 @@ export const layerNoDeps = Layer.effectDiscard(
       ],
     })
 
-    const audienceHandler = onWork(WorkKinds.audienceChunk, AudienceSends.ChunkRequest, {
+    const ordinaryMembersHandler = onWork(WorkKinds.audienceChunk, OrdinaryMembers.MembersRequest, {
+      concurrency: 4,
+      handle: audienceSends.handleOrdinary,
+      onFailure: () => [],
+    })
+
+    const audienceHandler = onWork(WorkKinds.audienceMembers, AudienceSends.ChunkRequest, {
       concurrency: 4,
       handle: audienceSends.handle,
       onFailure: () => [],
@@ -368,6 +376,7 @@ export const layerNoDeps = Layer.effectDiscard(
       commandHandler,
       releaseHandler,
       workflowHandler,
+      ordinaryMembersHandler,
       audienceHandler,
       yield* Erasure.handler("notify", yield* NotifyErasure.makeStores),
     ]

@@ -10,8 +10,10 @@ export const recordFailure = "settle"
 export const report = "report"
 /** One instruction of a workflow's run. */
 export const workflowStep = "workflow-step"
-/** The next members of an audience. */
+/** The next members of an audience, each an ordinary notification. Nodes of two versions share the queue during an upgrade. */
 export const audienceChunk = "audience-chunk"
+/** A chunk of the members of an audience. */
+export const audienceMembers = "audience-members"
 /** Notifications that are due: after `send_at` or quiet hours. */
 export const release = "release"
 /** Refusals that counted and turned out to be our own fault. */
@@ -37,6 +39,7 @@ export const all: ReadonlyArray<string> = [
   release,
   workflowStep,
   audienceChunk,
+  audienceMembers,
   reversal,
   notificationCommandKind,
 ]

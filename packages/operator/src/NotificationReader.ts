@@ -1,7 +1,9 @@
 /** Reads notifications with the attempts of their deliveries, for the views of users and of workflow runs. */
 import { isOpenStatus, type NotificationState, type DeliveryEntry } from "@armoricore/domain/NotificationState"
+import { makeReader, type MemberNotification } from "@armoricore/state/AudienceChunks"
 import * as Collection from "@armoricore/state/Collection"
 import { deliveryStates, notificationStates } from "@armoricore/state/NotificationStates"
+import type { StateError } from "@armoricore/state/KeyValue"
 import { Effect, Option } from "effect"
 import type { DeliveryInfo, NotificationInfo } from "./api/Notification.ts"
 
@@ -10,6 +12,8 @@ const maxDeliveries = 20
 export const make = Effect.gen(function* () {
   const notifications = yield* Collection.make(notificationStates)
   const deliveries = yield* Collection.make(deliveryStates)
+
+  const memberOf = yield* makeReader
 
   /** A delivery that ended with its first call has no document of its own. */
   const deliveryOf = ({ delivery_id, first_call, summary, target }: DeliveryEntry) =>
@@ -52,8 +56,27 @@ export const make = Effect.gen(function* () {
   /** Undefined: it does not exist any more. */
   return {
     get: (id: string) =>
-      Effect.flatMap(notifications.get(id), (found) =>
-        Option.isNone(found) ? Effect.undefined : infoOf(found.value.value),
+      Effect.flatMap(notifications.get(id), (found): Effect.Effect<NotificationInfo | undefined, StateError> =>
+        Option.isSome(found)
+          ? infoOf(found.value.value)
+          : Effect.map(memberOf(id), (member) => (member === undefined ? undefined : memberInfoOf(member))),
       ),
   }
 })
+
+/** A member of an audience: the title is that of the send. */
+const memberInfoOf = (member: MemberNotification): NotificationInfo => {
+  const { deliveries, error, notification_id, notification_type, requested_at, status } = member
+  return {
+    notification_id,
+    notification_type,
+    status,
+    title: "",
+    requested_at: new Date(requested_at).toISOString(),
+    ...(error === undefined ? {} : { error: error.message }),
+    deliveries: deliveries
+      .slice(0, maxDeliveries)
+      .map((summary) => ({ ...summary, attempts: summary.provider === "none" ? 0 : 1 })),
+    delivery_count: deliveries.length,
+  }
+}

@@ -48,7 +48,8 @@ export class Audiences extends Context.Service<
   )
 }
 
-const shardOf = (userId: string): number => Number.parseInt(sha256(userId).slice(0, 6), 16) % audienceShards
+/** The shard of the audience that a user belongs to. */
+export const shardOf = (userId: string): number => Number.parseInt(sha256(userId).slice(0, 6), 16) % audienceShards
 const suffixOf = (index: number): string => String(index).padStart(4, "0")
 const keyOf = (audience: string, index: number): string => `${audience}.${suffixOf(index)}`
 

@@ -172,13 +172,12 @@ export const retryConflicts = <A, E, R>(
     (conflict) => Effect.fail(writeConflict(conflict)),
   ) as Effect.Effect<A, Exclude<E, Conflict> | TransientError, R>
 
-const pageSize = 200
-
 /** Runs `use` for every document whose key has the prefix, page by page. `use` may remove it. */
 export const forEach = Effect.fnUntraced(function* <A, E, R>(
   collection: Collection<A>,
   use: (document: Document<A>) => Effect.Effect<void, E, R>,
   prefix = "",
+  pageSize = 200,
 ): Effect.fn.Return<void, StateError | E, R> {
   let after: string | undefined
   for (;;) {

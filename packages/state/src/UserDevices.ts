@@ -49,6 +49,10 @@ export class UserDevices extends Context.Service<
     readonly remove: (userId: string, deviceId: string) => Effect.Effect<boolean, StateError>
     /** Devices that receive notifications, in the order of their registration. */
     readonly list: (userId: string) => Effect.Effect<ReadonlyArray<Device>, StateError>
+    /** `list` of several users, in their order. */
+    readonly listMany: (
+      userIds: ReadonlyArray<string>,
+    ) => Effect.Effect<ReadonlyArray<ReadonlyArray<Device>>, StateError>
     /** Returns the user whose device became invalid; none if the token is unknown or was registered again since. */
     readonly markInvalid: (token: InvalidToken) => Effect.Effect<Option.Option<string>, StateError>
     /** The report was wrong: the device receives notifications again. */
@@ -131,7 +135,10 @@ const make = Effect.gen(function* () {
     }),
     remove,
     list: Effect.fn("UserDevices.list")(function* (userId) {
-      return devicesOf(yield* lists.get(userKey(userId))).filter(({ invalid }) => invalid === undefined)
+      return validOf(devicesOf(yield* lists.get(userKey(userId))))
+    }),
+    listMany: Effect.fn("UserDevices.listMany")(function* (userIds) {
+      return (yield* lists.getMany(userIds.map(userKey))).map((found) => validOf(found?.value.devices ?? none))
     }),
     markInvalid: Effect.fn("UserDevices.markInvalid")(function* ({ reason, since, tokenHash }) {
       const owner = yield* ownerOf(tokenHash)
@@ -168,6 +175,11 @@ const userKey = (userId: string): string => `user.${encodeId(userId)}`
 const tokenKey = (tokenHash: string): string => `token.${tokenHash}`
 
 const none: ReadonlyArray<Device> = []
+
+const validOf = (devices: ReadonlyArray<Device>): ReadonlyArray<Device> =>
+  devices.every(({ invalid }) => invalid === undefined)
+    ? devices
+    : devices.filter(({ invalid }) => invalid === undefined)
 
 const devicesOf = (found: Option.Option<Collection.Document<DeviceList>>): ReadonlyArray<Device> =>
   Option.match(found, { onNone: () => none, onSome: ({ value }) => value.devices })

@@ -15,6 +15,7 @@ import type { Bucket } from "@armoricore/state/KeyValue"
 import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
 import { mediaDeletions, mediaStates } from "@armoricore/state/MediaStates"
 import { deliveryStates, inboxMessages, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
+import { audienceChunks } from "@armoricore/state/AudienceChunks"
 import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
 import { resumableUploads } from "@armoricore/state/ResumableUploads"
 import { userInboxes } from "@armoricore/state/UserInbox"
@@ -58,6 +59,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       workflowRuns.bucket,
       runListings.bucket,
       audienceSends.bucket,
+      audienceChunks.bucket,
     ],
     reads: [userDevices.bucket, userPreferences.bucket, userInboxes.bucket, audienceMembers.bucket],
   },
@@ -88,6 +90,7 @@ const bucketAccess: Readonly<Record<ServiceName, BucketAccess>> = {
       workflowRuns.bucket,
       runListings.bucket,
       audienceSends.bucket,
+      audienceChunks.bucket,
       ...channelBuckets.reads,
     ],
   },

@@ -56,6 +56,7 @@ const buckets: Readonly<Record<string, Answer>> = {
   ledger: { store: "decisions" },
   media_deletions: { stays: "tombstones with ids and times" },
   audience_send: { store: "audience_sends" },
+  audience_chunk: { store: "audience_chunks" },
   scheduled: { stays: "ids of notifications and runs; without these the work finds nothing and ends" },
   revocations: { stays: "hashes of user ids until their tokens expire" },
   erasures: { stays: "hashes of user ids, and counts" },

@@ -21,7 +21,7 @@ import * as Collection from "@armoricore/state/Collection"
 import { pushBatchStates } from "@armoricore/state/NotificationStates"
 import type { HandlerError } from "@armoricore/worker/Handler"
 import type { ResultMessage } from "@armoricore/worker/ResultMessage"
-import { retryDelay, retryPolicyOf } from "@armoricore/worker/RetryPolicy"
+import { retryPolicyOf } from "@armoricore/worker/RetryPolicy"
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
 import * as DeliveryAttempts from "../delivery/DeliveryAttempts.ts"
 import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
@@ -30,10 +30,10 @@ import * as PlannedDelivery from "../delivery/PlannedDelivery.ts"
 import { Notifications } from "../request/Notifications.ts"
 import { UnreadBadge } from "../request/UnreadBadge.ts"
 import * as Metrics from "../NotifyMetrics.ts"
-import type { Accepted } from "../provider/Provider.ts"
-import type { CallError, ProviderCircuit, Unavailable } from "../provider/ProviderCircuit.ts"
+import type { CallError, ProviderCircuit } from "../provider/ProviderCircuit.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import * as CallbackSemaphore from "./CallbackSemaphore.ts"
+import * as CallOutcome from "./CallOutcome.ts"
 import { Suppressions } from "../unsubscribe/Suppressions.ts"
 import * as DeliveryResults from "../delivery/DeliveryResults.ts"
 import * as PushBatch from "./PushBatch.ts"
@@ -46,10 +46,9 @@ export type BatchRequest = typeof BatchRequest.Type
 /** The maximum number of targets in one batch. Its results must fit into one state document. */
 export const maxBatchSize = 100
 
-/** A lone push stores its notification within the call. */
-type CompletedCall = {
+interface CompletedCall {
   readonly delivery: PlannedDelivery.PlannedDelivery
-  readonly exit: Exit.Exit<Accepted | Unavailable, CallError | ConfigurationError | Conflict>
+  readonly exit: CallOutcome.CallExit
 }
 
 type ItemOutcomes = PushBatchState["outcomes"]
@@ -105,53 +104,11 @@ const make = Effect.gen(function* () {
   }
 
   /** Turns the result of a call into the outcome of its target. */
-  const classify = Effect.fnUntraced(function* (
-    { exit, delivery }: CompletedCall,
+  const classify = (
+    { exit, delivery: { channel, index } }: CompletedCall,
     provider: string,
-  ): Effect.fn.Return<ItemOutcome> {
-    const { index } = delivery
-    if (Exit.isSuccess(exit) && !("_tag" in exit.value)) {
-      const { providerId: provider_id } = exit.value
-      return { index, status: "sent", provider, ...(provider_id === undefined ? {} : { provider_id }) }
-    }
-    const now = yield* Clock.currentTimeMillis
-    const later = (afterMillis: number): ItemOutcome => ({
-      index,
-      status: "requested",
-      provider,
-      not_before: now + afterMillis,
-    })
-    /** A failed attempt, with the earliest time of the next one. */
-    const failedAttempt = (retryAfterMillis?: number) =>
-      Effect.map(retryDelay(retry, 1, retryAfterMillis), (delay) => ({
-        ...later(Duration.toMillis(delay)),
-        counts_as_attempt: true as const,
-      }))
-    if (Exit.isSuccess(exit)) return later("waitMillis" in exit.value ? exit.value.waitMillis : 0)
-    const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-    switch (error?._tag) {
-      case "InvalidTarget": {
-        const { reason, invalidSince } = error
-        const dead = { target_invalid: true, ...(invalidSince === undefined ? {} : { invalid_since: invalidSince }) }
-        return { index, status: "failed", provider, reason, ...dead }
-      }
-      case "PermanentError":
-        return { index, status: "failed", provider, reason: error.code }
-      case "UnknownOutcome": {
-        yield* Metrics.increment(Metrics.unknownOutcomes, { channel: delivery.channel })
-        yield* Metrics.increment(Metrics.resends, { channel: delivery.channel })
-        return yield* failedAttempt()
-      }
-      case "TransientError":
-        return error.countsAsAttempt === false
-          ? later(error.retryAfterMillis ?? 0)
-          : yield* failedAttempt(error.retryAfterMillis)
-      default:
-        // A defect in this code. The delivery's own work message repeats the call and counts the attempt.
-        yield* Effect.logError("A provider call ended with a defect", exit.cause)
-        return yield* failedAttempt()
-    }
-  })
+  ): Effect.Effect<ItemOutcome> =>
+    Effect.map(CallOutcome.of({ channel, exit, provider }, retry), (outcome) => ({ index, ...outcome }))
 
   /** Calls the provider for each item. Every result is written before any is published. */
   const sendItems = Effect.fnUntraced(function* (

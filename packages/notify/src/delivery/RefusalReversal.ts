@@ -5,8 +5,11 @@
  */
 import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
+import { memberPlaceOf } from "@armoricore/domain/AudienceChunk"
 import { deriveId } from "@armoricore/domain/DeterministicId"
 import { TransientError } from "@armoricore/domain/Errors"
+import { type NotificationState, Target } from "@armoricore/domain/NotificationState"
+import type { StateError } from "@armoricore/state/KeyValue"
 import type { HandlerError } from "@armoricore/worker/Handler"
 import { enqueue, type ResultMessage, type WorkEnvelope } from "@armoricore/worker/ResultMessage"
 import { Clock, Duration, Effect, Option, Schedule, Schema } from "effect"
@@ -27,10 +30,13 @@ export const ReversalRequest = Schema.Struct({
   delivery_id: Schema.String,
   /** Distinguishes runs of refusals; stored in the delivery, so that a repeated request changes nothing. */
   run: Schema.String,
+  /** Of a member of an audience, whose notification may have no document. */
+  target: Schema.optionalKey(Target),
 })
 type ReversalRequest = typeof ReversalRequest.Type
 
-export const make = Effect.gen(function* () {
+/** `adoptRefused` gives the notification of a member of an audience a document. */
+export const make = Effect.fnUntraced(function* (adoptRefused: AdoptRefused) {
   const bus = yield* EventBus
   const circuits = yield* ProviderCircuits
   const notifications = yield* Notifications
@@ -39,14 +45,20 @@ export const make = Effect.gen(function* () {
   const { misconfigurationDelay } = yield* CircuitOptions
 
   /** From here on the request is durable. */
-  const publish = Effect.fnUntraced(function* ({ deliveryId, notificationId }: Message) {
+  const publish = Effect.fnUntraced(function* ({ deliveryId, notificationId, requestId, target }: Message) {
     const found = Option.getOrUndefined(yield* notifications.get(notificationId))
-    if (found === undefined) return
+    const isMember = found === undefined && memberPlaceOf(notificationId) !== undefined
+    if (found === undefined && !isMember) return
     const run = crypto.randomUUID()
     const body: WorkEnvelope = {
-      cause_id: found.source_event_id,
-      ...(found.request_id === undefined ? {} : { request_id: found.request_id }),
-      payload: { notification_id: notificationId, delivery_id: deliveryId, run } satisfies ReversalRequest,
+      cause_id: found?.source_event_id ?? notificationId,
+      ...(requestId === undefined ? {} : { request_id: requestId }),
+      payload: {
+        notification_id: notificationId,
+        delivery_id: deliveryId,
+        run,
+        ...(isMember ? { target } : {}),
+      } satisfies ReversalRequest,
     }
     yield* bus.publish({
       address: work("notify", WorkKinds.reversal),
@@ -59,8 +71,14 @@ export const make = Effect.gen(function* () {
     delivery_id,
     notification_id,
     run,
+    target,
   }: ReversalRequest): Effect.fn.Return<ReadonlyArray<ResultMessage>, HandlerError> {
-    const notification = Option.getOrUndefined(yield* notifications.get(notification_id))
+    const stored = Option.getOrUndefined(yield* notifications.get(notification_id))
+    const notification =
+      stored === undefined && target !== undefined
+        ? yield* adoptRefused({ notification_id, delivery_id, target })
+        : stored
+    if (notification === "open") return yield* notRecordedYet
     const index = notification?.deliveries.findIndex((one) => one.delivery_id === delivery_id) ?? -1
     const delivery = notification === undefined ? undefined : PlannedDelivery.of(notification, index)
     if (delivery === undefined) return []
@@ -105,6 +123,12 @@ export const make = Effect.gen(function* () {
 
   return { handle, run }
 })
+
+type AdoptRefused = (refused: {
+  readonly notification_id: string
+  readonly delivery_id: string
+  readonly target: Target
+}) => Effect.Effect<NotificationState | "open" | undefined, StateError>
 
 const notRecordedYet = Effect.fail(
   new TransientError({

@@ -1,7 +1,9 @@
 /** The stores of `notify` with data of users. A new one is one more entry here. */
 import * as Address from "@armoricore/bus/Address"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
+import type { AudienceSend } from "@armoricore/domain/Audience"
 import type { NotificationState } from "@armoricore/domain/NotificationState"
+import { audienceChunks } from "@armoricore/state/AudienceChunks"
 import { audienceSends } from "@armoricore/state/Audiences"
 import * as Collection from "@armoricore/state/Collection"
 import { aliasKeyOf, deliveryStates, inboxMessages, notificationStates } from "@armoricore/state/NotificationStates"
@@ -10,6 +12,7 @@ import { digests, listingKeys, runListings, workflowRuns } from "@armoricore/sta
 import { makeForgetEvidence } from "@armoricore/state/SuppressionList"
 import type { ErasureStore } from "@armoricore/worker/erasure/ErasureStore"
 import { Ledger } from "@armoricore/worker/ledger/Ledger"
+import * as ChunkRecord from "../audience/ChunkRecord.ts"
 import { Effect, Option, Schema } from "effect"
 
 export const makeStores = Effect.gen(function* () {
@@ -17,6 +20,7 @@ export const makeStores = Effect.gen(function* () {
   const runs = yield* Collection.make(workflowRuns)
   const openDigests = yield* Collection.make(digests)
   const sends = yield* Collection.make(audienceSends)
+  const chunks = yield* Collection.make(audienceChunks)
   const mailbox = yield* Collection.make(inboxMessages)
   const forgetEvidence = yield* makeForgetEvidence
   const state = yield* KeyValue
@@ -94,13 +98,36 @@ export const makeStores = Effect.gen(function* () {
     name: "audience_sends",
     erase: Effect.fn("NotifyErasure.audienceSends")(function* ({ userId }) {
       let removed = 0
-      yield* Collection.forEach(sends, ({ key, value }) =>
-        senderOf(value.payload) === userId
-          ? Effect.andThen(
-              Collection.retryConflicts(sends.remove(key)),
-              Effect.sync(() => void removed++),
-            )
-          : Effect.void,
+      yield* Collection.forEach(sends, ({ key, revision, value }) =>
+        Effect.gen(function* () {
+          if (senderOf(value.payload) === userId) yield* Collection.retryConflicts(sends.remove(key))
+          // A send that was stopped at this member needs its position no more; one that runs moves on.
+          else if (value.status !== "running" && value.lanes.some(({ after }) => after === userId))
+            yield* Collection.retryConflicts(sends.update(key, withoutPositions(value), revision))
+          else return
+          removed++
+        }),
+      )
+      return removed
+    }),
+  }
+
+  /** The place of the member stays, because the ids of the others name theirs. */
+  const ofAudienceChunks: ErasureStore = {
+    name: "audience_chunks",
+    erase: Effect.fn("NotifyErasure.audienceChunks")(function* ({ userId }) {
+      let removed = 0
+      // A document has hundreds of members.
+      yield* Collection.forEach(
+        chunks,
+        ({ key, revision, value }) => {
+          const next = ChunkRecord.withoutUser(value, userId)
+          return next === undefined
+            ? Effect.void
+            : Effect.map(Collection.retryConflicts(chunks.update(key, next, revision)), () => void removed++)
+        },
+        "",
+        chunkPage,
       )
       return removed
     }),
@@ -155,12 +182,19 @@ export const makeStores = Effect.gen(function* () {
     ofMailbox,
     ofWorkflows,
     ofAudienceSends,
+    ofAudienceChunks,
   ] satisfies ReadonlyArray<ErasureStore>
 })
 
 const decodeSender = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ user_id: Schema.String })))
 const senderOf = (payload: string): string | undefined => Option.getOrUndefined(decodeSender(payload))?.user_id
 
+const withoutPositions = (send: AudienceSend): AudienceSend => ({
+  ...send,
+  lanes: send.lanes.map((lane) => ({ ...lane, after: "" })),
+})
+
+const chunkPage = 20
 const digestPrefix = "digest."
 const partsPage = 200
 const requestConsumer = ConsumerName.of("notify", Address.event("notification.requested"))

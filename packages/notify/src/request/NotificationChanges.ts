@@ -1,6 +1,11 @@
 /** The changes of a notification's document, and the events that follow from it. Nothing here reads or writes the state. */
 import type { DeliverySummary } from "@armoricore/domain/events/notification"
-import { type DeliveryEntry, type NotificationState, statusRank } from "@armoricore/domain/NotificationState"
+import {
+  type DeliveryEntry,
+  isSentStatus,
+  type NotificationState,
+  statusRank,
+} from "@armoricore/domain/NotificationState"
 import { emit, type ResultMessage } from "@armoricore/worker/ResultMessage"
 
 /** The new summary of the delivery at `index`. */
@@ -69,14 +74,12 @@ export const mergeUpdates = (
 
 const reportKeyOf = ({ delivery_id }: DeliveryEntry, { status }: DeliverySummary): string => `${delivery_id}.${status}`
 
-const sentStatuses: ReadonlySet<string> = new Set(["sent", "delivered", "bounced", "complained"])
-
 const statusOf = (
   state: NotificationState,
   deliveries: NotificationState["deliveries"],
 ): NotificationState["status"] => {
   if (!deliveries.every(({ summary }) => summary !== undefined)) return state.status
-  return deliveries.some(({ summary }) => sentStatuses.has(summary?.status ?? "")) ? "sent" : "failed"
+  return deliveries.some(({ summary }) => isSentStatus(summary?.status ?? "")) ? "sent" : "failed"
 }
 
 /** A late report of a final notification returns no event. A repetition of the update that made it final does. */
@@ -93,8 +96,14 @@ const endedNotification = (state: NotificationState, { index, summary }: Deliver
   return planned !== undefined && state.ended_by_report === reportKeyOf(planned, summary)
 }
 
+/** The fields of a notification that its final event needs. */
+export type Ended = Pick<
+  NotificationState,
+  "user_id" | "notification_id" | "notification_type" | "status" | "error" | "ended_at" | "updated_at"
+> & { readonly deliveries: ReadonlyArray<Pick<DeliveryEntry, "summary">> }
+
 /** `notification.sent` or `notification.failed`. The event is the same each time it is created. */
-export const finalEvent = (state: NotificationState): ReadonlyArray<ResultMessage> => {
+export const finalEvent = (state: Ended): ReadonlyArray<ResultMessage> => {
   if (state.status === "pending") return []
   const about = {
     user_id: state.user_id,
@@ -108,7 +117,7 @@ export const finalEvent = (state: NotificationState): ReadonlyArray<ResultMessag
     : [emit("notification.failed", { ...about, error: errorOf(state), failed_at: at, deliveries })]
 }
 
-const errorOf = ({ deliveries, error }: NotificationState) => {
+const errorOf = ({ deliveries, error }: Ended) => {
   if (error !== undefined) return error
   const reasons = new Set(deliveries.map(({ summary }) => summary?.reason ?? summary?.status ?? "failed"))
   const [reason = "failed"] = reasons

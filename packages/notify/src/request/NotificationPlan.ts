@@ -133,7 +133,7 @@ export const lonePushOf = (
 }
 
 /** A target, and the language of its reader if it is known. */
-interface Addressee {
+export interface Addressee {
   readonly target: Target
   readonly locale?: string | undefined
 }
@@ -159,33 +159,44 @@ const findTargets = Effect.fnUntraced(function* ({ payload }: Requested) {
   return addressees.map((one): Addressee => ({ target: one.target, locale: one.locale ?? preferred }))
 })
 
+export const noRecipient = new PermanentError({
+  code: "no_recipient",
+  message:
+    "the request names no recipient and the user has no registered device for it; set recipients, or register a device",
+})
+
 const planDeliveries = (
-  event: Requested,
+  { payload }: Requested,
   targets: ReadonlyArray<Addressee>,
   notificationId: string,
   idKey: Redacted.Redacted<string>,
 ): Effect.Effect<ReadonlyArray<DeliveryEntry>, PermanentError> => {
-  if (targets.length === 0) {
-    return reject(
-      "no_recipient",
-      "the request names no recipient and the user has no registered device for it; set recipients, or register a device",
-    )
-  }
+  if (targets.length === 0) return Effect.fail(noRecipient)
   if (targets.length > maxTargets) {
     return reject("too_many_recipients", `${targets.length} recipients; send at most ${maxTargets} in one notification`)
   }
+  return Effect.succeed(entriesOf(payload, targets, notificationId, idKey))
+}
+
+/** The deliveries of a notification to these targets. */
+export const entriesOf = (
+  payload: Requested["payload"],
+  targets: ReadonlyArray<Addressee>,
+  notificationId: string,
+  idKey: Redacted.Redacted<string>,
+): ReadonlyArray<DeliveryEntry> => {
   // A target that occurs twice gets one delivery.
   const planned = new Map<string, DeliveryEntry>()
   const base = baseLocale(targets)
   for (const { locale, target } of targets) {
     const delivery_id = deliveryIdOf(idKey, notificationId, target)
     const own = locale === undefined || locale === base ? {} : { locale }
-    planned.set(delivery_id, { delivery_id, target, ...own, ...rejectedSummary(target, event) })
+    planned.set(delivery_id, { delivery_id, target, ...own, ...rejectedSummary(target, payload) })
   }
-  return Effect.succeed([...planned.values()])
+  return [...planned.values()]
 }
 
-const rejectedSummary = (target: Target, { payload }: Requested): Pick<DeliveryEntry, "summary"> => {
+const rejectedSummary = (target: Target, payload: Requested["payload"]): Pick<DeliveryEntry, "summary"> => {
   const fault = validateTarget(target, payload.notification_type)
   return fault === undefined
     ? {}
@@ -197,8 +208,8 @@ const baseLocale = (targets: ReadonlyArray<Addressee>): string | undefined =>
   targets.every(({ locale }) => locale !== undefined) ? targets[0]?.locale : undefined
 
 /** The content in the base language, and in the other languages of the targets. */
-const renderContent = Effect.fnUntraced(function* (
-  { payload }: Requested,
+export const renderContent = Effect.fnUntraced(function* (
+  { payload }: Pick<Requested, "payload">,
   bytes: number,
   targets: ReadonlyArray<Addressee>,
 ): Effect.fn.Return<NotificationContent, PermanentError, Templates> {

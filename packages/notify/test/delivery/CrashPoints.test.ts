@@ -233,6 +233,28 @@ const scenarios: ReadonlyArray<Scenario> = [
     expected: ["notification.sent", "notification.sent", "notification.sent"],
   },
   {
+    name: "a push to an audience whose provider throttles one device, and knows another no more",
+    provider: () => {
+      let calls = 0
+      const throttled = new TransientError({
+        dependency: "fcm",
+        code: "throttled",
+        message: "429",
+        retryAfterMillis: 9_000,
+      })
+      return {
+        ...push,
+        send: ({ userId }) =>
+          Effect.suspend((): ReturnType<Provider["send"]> => {
+            if (userId === "u2") return Effect.fail(new InvalidTarget({ reason: "unregistered", message: "gone" }))
+            return userId === "u3" && ++calls === 1 ? Effect.fail(throttled) : Effect.succeed({})
+          }),
+      }
+    },
+    request: { audience: "fans", body: "to all" },
+    expected: ["device.token_invalid", "notification.failed", "notification.sent", "notification.sent"],
+  },
+  {
     name: "a workflow with a digest, a delay and two pushes",
     provider: () => push,
     request: { recipients: [{ fcm_token: "good-token" }], workflow: "two-pushes" },

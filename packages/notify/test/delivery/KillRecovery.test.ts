@@ -2,6 +2,7 @@
  * A real worker process is killed (SIGKILL) at each point around the provider's call, and a new process takes over its
  * data folder. The fake provider's own log shows the number of sent messages.
  */
+import { shardOf } from "@armoricore/state/Audiences"
 import { FakeApns } from "@armoricore/testing/fakes/FakeApns"
 import { FakeSmtp } from "@armoricore/testing/fakes/FakeSmtp"
 import * as NatsServer from "@armoricore/testing/NatsServer"
@@ -30,7 +31,10 @@ interface WorkerReport {
   readonly unknown?: { readonly email: number; readonly apns: number }
   readonly result?: {
     readonly event_type: string
-    readonly payload: { readonly deliveries: ReadonlyArray<{ readonly status: string; readonly reason?: string }> }
+    readonly payload: {
+      readonly user_id: string
+      readonly deliveries: ReadonlyArray<{ readonly status: string; readonly reason?: string }>
+    }
   }
 }
 
@@ -266,6 +270,44 @@ describe("when a worker process is killed", () => {
           const log = apns.sent.filter((one) => one.token === token)
           assert.lengthOf(log, token.startsWith("dd") ? 2 : 1)
           assert.strictEqual(new Set(log.map(({ collapseId, id }) => `${id} ${collapseId}`)).size, 1)
+        }
+      }).pipe(Effect.scoped, Effect.provide(servers)),
+    60_000,
+  )
+
+  it.live.each(natsServer.missing ? ["embedded"] : ["embedded", "nats"])(
+    "in the middle of a chunk of an audience, only members without a recorded result are sent to again (%s)",
+    (bus) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const apns = yield* FakeApns
+        const { baseUrl, ca, keyId, teamId, topic } = apns
+        const order = {
+          folder: yield* fs.makeTempDirectoryScoped({ prefix: "notify-kill-" }),
+          ...(bus === "nats" ? { nats: (yield* NatsServer.make()).url } : {}),
+          resendUnknownMail: false,
+          smtp: Redacted.value((yield* FakeSmtp).url),
+          apns: { baseUrl, ca, keyId, teamId, topic, key: Redacted.value(apns.key) },
+        }
+        // Members of one lane. The first push to `dd` gets no answer.
+        const users = Array.from({ length: 100 }, (_, at) => `u${at}`).filter((id) => shardOf(id) % 4 === 0)
+        const tokens = ["e1", "e2", "dd", "de", "e3"].map((prefix) => prefix.padEnd(64, bus === "nats" ? "7" : "8"))
+        const audience = Object.fromEntries(tokens.map((token, at) => [users[at], token]))
+        const publish = JSON.stringify(requestEvent({ user_id: "shop", audience: "fans" }))
+        const first = yield* start({ ...order, audience, publish, point: "during" })
+        yield* awaitReport(first.reports, ({ recordedCount }) => recordedCount === 4)
+        yield* kill(first.child)
+        const second = yield* start({ ...order, point: "none" })
+        const sentTo = (token = "") => apns.sent.filter((one) => one.token === token)
+        yield* until(
+          Effect.sync(() => sentTo(tokens[2]).length),
+          (count) => count === 2,
+          30,
+        )
+        yield* awaitReport(second.reports, ({ result }) => result?.payload.user_id === users[2])
+        for (const token of tokens) {
+          assert.lengthOf(sentTo(token), token.startsWith("dd") ? 2 : 1)
+          assert.strictEqual(new Set(sentTo(token).map(({ collapseId, id }) => `${id} ${collapseId}`)).size, 1)
         }
       }).pipe(Effect.scoped, Effect.provide(servers)),
     60_000,

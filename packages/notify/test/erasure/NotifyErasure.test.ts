@@ -76,6 +76,7 @@ describe("NotifyErasure", () => {
           mailbox: 1,
           workflow_runs: 0,
           audience_sends: 0,
+          audience_chunks: 0,
         })
         assert.deepStrictEqual(yield* pass, {
           suppression_reasons: 0,
@@ -83,6 +84,7 @@ describe("NotifyErasure", () => {
           mailbox: 0,
           workflow_runs: 0,
           audience_sends: 0,
+          audience_chunks: 0,
         })
         for (const { bucket } of [
           States.notificationStates,

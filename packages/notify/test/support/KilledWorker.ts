@@ -11,10 +11,11 @@ import * as NatsBus from "@armoricore/bus/nats/NatsBus"
 import * as NatsConnection from "@armoricore/nats/NatsConnection"
 import * as NatsState from "@armoricore/state/nats/NatsState"
 import * as ConsumerName from "@armoricore/bus/ConsumerName"
-import { audienceMembers, audienceSends } from "@armoricore/state/Audiences"
+import { audienceChunks } from "@armoricore/state/AudienceChunks"
+import { audienceMembers, Audiences, audienceSends } from "@armoricore/state/Audiences"
 import { erasures, erasingServices } from "@armoricore/state/ErasureStates"
 import { deliveryStates, notificationStates, suppressions } from "@armoricore/state/NotificationStates"
-import { userDevices } from "@armoricore/state/UserDevices"
+import { UserDevices, userDevices } from "@armoricore/state/UserDevices"
 import { userInboxes } from "@armoricore/state/UserInbox"
 import { userPreferences } from "@armoricore/state/UserPreferences"
 import { runListings, workflowRuns } from "@armoricore/state/WorkflowRuns"
@@ -48,6 +49,8 @@ interface Order {
   /** Instead of the embedded bus and state: RabbitMQ has no state of its own. */
   readonly rabbit?: { readonly bus: string; readonly state: string }
   readonly workflow?: CompiledWorkflow
+  /** Members of the audience `fans`, with the APNs token of each. */
+  readonly audience?: Readonly<Record<string, string>>
   readonly publish?: string
   readonly smtp: string
   readonly apns: Omit<Apns.Options, "key"> & { readonly key: string }
@@ -76,7 +79,7 @@ const routes = Layer.effect(
 const isSent = (value: string) => value.includes('"status":"sent"')
 
 /**
- * Reports the number of recorded outcomes of a push batch. At the point `recorded`, it hangs after the write of a
+ * Reports the number of recorded outcomes of a push batch or of a chunk. At the point `recorded`, it hangs after the write of a
  * delivery's result: for an e-mail in its own document, before that of its notification.
  */
 const watchedState = Layer.effect(
@@ -98,7 +101,9 @@ const watchedState = Layer.effect(
         return side === "before" ? hang : Effect.andThen(state.update(where, key, value, ...more), hang)
       if (order.point === "recorded" && isSent(value) && !key.includes(".batch."))
         return Effect.andThen(state.update(where, key, value, ...more), hang)
-      const recordedCount = key.includes(".batch.") ? value.split('"index"').length - 1 : 0
+      const isChunk = where.name === audienceChunks.bucket.name
+      const recorded = isChunk ? '"e":' : key.includes(".batch.") ? '"index"' : undefined
+      const recordedCount = recorded === undefined ? 0 : value.split(recorded).length - 1
       return Effect.tap(state.update(where, key, value, ...more), () =>
         recordedCount > 0 ? report({ recordedCount }) : Effect.void,
       )
@@ -172,6 +177,7 @@ const setup = Effect.gen(function* () {
       workflowRuns,
       runListings,
       audienceSends,
+      audienceChunks,
       audienceMembers,
       userDevices,
       userPreferences,
@@ -179,6 +185,16 @@ const setup = Effect.gen(function* () {
     ].map(({ bucket }) => bucket),
   )
 })
+
+const fill = Effect.fnUntraced(
+  function* (tokens: Readonly<Record<string, string>>) {
+    const devices = yield* UserDevices
+    yield* (yield* Audiences).add("fans", Object.keys(tokens))
+    for (const [id, token] of Object.entries(tokens))
+      yield* devices.register(id, { device_id: "d", platform: "ios", token })
+  },
+  Effect.provide(Layer.merge(UserDevices.layer, Audiences.layer)),
+)
 
 const program = Effect.gen(function* () {
   const bus = yield* EventBus
@@ -196,6 +212,7 @@ const program = Effect.gen(function* () {
       }),
     )
   })
+  if (order.audience !== undefined) yield* fill(order.audience)
   if (order.publish !== undefined) {
     const body = new TextEncoder().encode(order.publish)
     yield* bus.publish({ address: event("notification.requested"), id: "the one", body })
