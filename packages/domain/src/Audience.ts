@@ -37,6 +37,8 @@ export const AudienceSend = Schema.Struct({
   /** The request without `audience`, as JSON. */
   payload: Schema.String,
   lanes: Schema.Array(AudienceLane),
+  /** The key of the MAC in the delivery ids of members in chunks, so that a repetition has the same ids. */
+  id_key: Schema.optionalKey(Schema.String),
   /** Chunks behind their lane's position that have members without a final state. */
   waiting: Schema.optionalKey(Schema.Array(Schema.Struct({ chunk: Schema.Int, open: Schema.Int }))),
   started_at: Schema.String,

@@ -21,6 +21,11 @@ export interface Descriptor<A, I> {
   readonly schema: Schema.Codec<A, I>
   /** The JSON equals the decoded value, as the types state: encoding is skipped. */
   readonly skipEncode?: true
+  /**
+   * Whether parsed JSON is a value, by a check that is cheaper than the schema: for documents that are read by the thousand. The
+   * schema judges what it does not accept.
+   */
+  readonly isValue?: (json: unknown) => json is A
 }
 
 export interface Document<A> {
@@ -75,6 +80,8 @@ export interface Collection<A> {
 
 const maxAttempts = 64
 
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
 export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collection<A>, never, KeyValue> =>
   Effect.map(KeyValue, (state) => {
     const { bucket } = descriptor
@@ -82,7 +89,14 @@ export const make = <A, I>(descriptor: Descriptor<A, I>): Effect.Effect<Collecti
     const decodeJson = Schema.decodeUnknownEffect(json)
     const encodeJson = Schema.encodeEffect(json)
 
-    const decode = (entry: Entry): Effect.Effect<Document<A>, ConfigurationError> =>
+    const { isValue } = descriptor
+    const decode = (entry: Entry): Effect.Effect<Document<A>, ConfigurationError> => {
+      const parsed = isValue === undefined ? undefined : Option.getOrUndefined(parseJson(entry.value))
+      return isValue?.(parsed) === true
+        ? Effect.succeed({ key: entry.key, value: parsed, revision: entry.revision })
+        : decodeBySchema(entry)
+    }
+    const decodeBySchema = (entry: Entry): Effect.Effect<Document<A>, ConfigurationError> =>
       Effect.mapBoth(decodeJson(entry.value), {
         onFailure: (cause) => codecError(bucket, entry.key, "cannot be read", cause),
         onSuccess: (value) => ({ key: entry.key, value, revision: entry.revision }),

@@ -2,7 +2,7 @@
  * The registry of devices: one document per user, and one per token that names its user, so that a token which moves to
  * another user (a second account on the same phone) leaves the first, and a provider's report finds its device.
  */
-import { type Device, DeviceList, TokenOwner } from "@armoricore/domain/Device"
+import { type Device, DeviceList, platforms, TokenOwner } from "@armoricore/domain/Device"
 import { encodeId } from "@armoricore/domain/EncodedId"
 import { Clock, Context, Duration, Effect, Layer, Option } from "effect"
 import { hash } from "node:crypto"
@@ -10,10 +10,28 @@ import * as Collection from "./Collection.ts"
 import type { KeyValue, StateError } from "./KeyValue.ts"
 import { hashOfAddress } from "./SuppressionList.ts"
 
+/** The usual device: a token and no optional field but `app`, `locale` and `time_zone`. */
+const isUsualDevice = (json: unknown): json is Device => {
+  if (typeof json !== "object" || json === null) return false
+  for (const [name, value] of Object.entries(json)) {
+    if (typeof value !== "string" || !usualFields.has(name)) return false
+    if (name === "platform" && !tokenPlatforms.has(value)) return false
+  }
+  return "device_id" in json && "platform" in json && "registered_at" in json
+}
+const usualFields = new Set(["device_id", "platform", "token", "app", "locale", "time_zone", "registered_at"])
+const tokenPlatforms: ReadonlySet<string> = new Set(platforms)
+
 export const userDevices: Collection.Descriptor<DeviceList, typeof DeviceList.Encoded> = {
   bucket: { name: "user_device", maxAge: "never" },
   schema: DeviceList,
   skipEncode: true,
+  isValue: (json): json is DeviceList =>
+    typeof json === "object" &&
+    json !== null &&
+    "devices" in json &&
+    Array.isArray(json.devices) &&
+    json.devices.every(isUsualDevice),
 }
 
 /** Stored with the devices; keys of users begin with `user.`, those of tokens with `token.`. */

@@ -103,6 +103,7 @@ export const make = (
         source_event_id: event.event_id,
         ...(event.request_id === undefined ? {} : { request_id: event.request_id }),
         payload: JSON.stringify(isChunked ? withoutTime : payload),
+        ...(isChunked ? { id_key: crypto.randomUUID() } : {}),
         lanes: Array.from({ length: SendStore.laneCount }, (_, lane) => ({
           shard: lane,
           after: "",

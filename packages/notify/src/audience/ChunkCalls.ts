@@ -29,8 +29,8 @@ export interface Options<C, E> {
   readonly isStopped: () => boolean
 }
 
-/** Results are looked at this often. */
-const tick = Duration.millis(10)
+/** A provider that is waited for is looked at this often. */
+const tick = Duration.millis(50)
 /** So many results are stored at once, or those of so many milliseconds. */
 const flushCount = 100
 const flushMillis = 250

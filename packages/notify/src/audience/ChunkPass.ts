@@ -19,6 +19,7 @@ import * as CallbackSemaphore from "../batch/CallbackSemaphore.ts"
 import * as CallOutcome from "../batch/CallOutcome.ts"
 import { DeliveryPolicy } from "../delivery/DeliveryPolicy.ts"
 import * as PlannedDelivery from "../delivery/PlannedDelivery.ts"
+import type { Accepted } from "../provider/Provider.ts"
 import { ProviderCircuits } from "../provider/ProviderCircuits.ts"
 import { cancelled } from "../request/Schedules.ts"
 import { hashOf, platformOf } from "../request/Target.ts"
@@ -50,6 +51,14 @@ interface LeavingMember {
   readonly state: NotificationState
   readonly attempts: number
   readonly openTargets: number
+}
+
+interface EndedTarget {
+  readonly index: number
+  /** Epoch milliseconds; 0: it is not sent again. */
+  readonly notBefore: number
+  readonly failedAttempts: number
+  readonly final: TargetResult | undefined
 }
 
 const adoptedAtOnce = 16
@@ -174,21 +183,13 @@ export const make = Effect.gen(function* () {
       const { channel, circuit, entry, index, key } = call
       const failedAttempts = held.chunk().members[index]?.a ?? 0
       const outcome = yield* CallOutcome.of({ channel, exit, provider: circuit.provider.name }, retry, failedAttempts)
-      const { counts_as_attempt, invalid_since, not_before, provider, provider_id, reason, status, target_invalid } =
-        outcome
-      if (status === "requested") {
+      const { counts_as_attempt, invalid_since, not_before = 0, provider, reason, target_invalid } = outcome
+      if (outcome.status === "requested") {
         const isThrottled =
           Exit.isFailure(exit) && ChunkCalls.isThrottled(Option.getOrUndefined(Cause.findErrorOption(exit.cause)))
         const isCounted = counts_as_attempt === true && !isThrottled && !counted.has(index)
         if (isCounted) counted.add(index)
-        return { index, notBefore: not_before ?? 0, failedAttempts: isCounted ? 1 : 0, result: undefined }
-      }
-      const summary = {
-        channel,
-        provider,
-        status: status === "failed" ? ("failed" as const) : ("sent" as const),
-        ...(provider_id === undefined ? {} : { provider_id }),
-        ...(reason === undefined ? {} : { reason }),
+        return { index, notBefore: not_before, failedAttempts: isCounted ? 1 : 0, final: undefined }
       }
       const dead =
         target_invalid === true && platformOf(channel) !== ""
@@ -197,18 +198,38 @@ export const make = Effect.gen(function* () {
               ...(invalid_since === undefined ? {} : { invalidSince: invalid_since }),
             }
           : {}
-      return { index, notBefore: undefined, failedAttempts: 0, result: { summary, target: key, ...dead } }
+      const summary = { channel, provider, status: "failed" as const, ...(reason === undefined ? {} : { reason }) }
+      return { index, notBefore: 0, failedAttempts: 0, final: { summary, target: key, ...dead } }
+    })
+    /** Hot path: nearly every call ends so. */
+    const acceptedOf = ({ channel, circuit, index, key }: TargetCall, { providerId }: Accepted): EndedTarget => ({
+      index,
+      notBefore: 0,
+      failedAttempts: 0,
+      final: {
+        summary: {
+          channel,
+          provider: circuit.provider.name,
+          status: "sent",
+          ...(providerId === undefined ? {} : { provider_id: providerId }),
+        },
+        target: key,
+      },
     })
 
     const flush = Effect.fnUntraced(function* (ended: ReadonlyArray<ChunkCalls.EndedCall<TargetCall>>) {
-      const results = yield* Effect.forEach(ended, resultOf)
-      yield* ChunkStore.countResults(results.flatMap(({ result }) => result ?? []))
+      const results: Array<EndedTarget> = []
+      for (const one of ended) {
+        const isAccepted = Exit.isSuccess(one.exit) && !("_tag" in one.exit.value)
+        results.push(isAccepted ? acceptedOf(one.call, one.exit.value) : yield* resultOf(one))
+      }
+      yield* ChunkStore.countResults(results.flatMap(({ final }) => final ?? []))
       yield* held.record(
         [...Map.groupBy(results, ({ index }) => index)].map(([index, ofMember]): MemberUpdate => {
-          const final = ofMember.flatMap(({ result }) => result ?? [])
+          const final = ofMember.flatMap((one) => one.final ?? [])
           const openTargets = (open.get(index) ?? 0) - final.length
           open.set(index, openTargets)
-          const notBefore = Math.max(...ofMember.map((one) => one.notBefore ?? 0))
+          const notBefore = Math.max(...ofMember.map((one) => one.notBefore))
           return {
             index,
             openTargets,

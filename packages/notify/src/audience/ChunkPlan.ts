@@ -9,7 +9,7 @@ import type { PayloadOf } from "@armoricore/domain/EventRegistry"
 import type { NotificationContent, NotificationState } from "@armoricore/domain/NotificationState"
 import { UserDevices } from "@armoricore/state/UserDevices"
 import { UserPreferences } from "@armoricore/state/UserPreferences"
-import { Effect, Result } from "effect"
+import { Effect, Redacted, Result } from "effect"
 import { PreferenceRules } from "../preferences/PreferenceRules.ts"
 import * as NotificationPlan from "../request/NotificationPlan.ts"
 import { DeliveryIdKey, targetOfDevice, typeOf } from "../request/Target.ts"
@@ -38,7 +38,7 @@ export const make = Effect.gen(function* () {
   const rules = yield* PreferenceRules
   const badges = yield* UnreadBadge
   const templates = yield* Templates
-  const idKey = yield* DeliveryIdKey
+  const usualKey = yield* DeliveryIdKey
 
   const addresseesOf = Effect.fnUntraced(function* (payload: Payload, userIds: ReadonlyArray<string>) {
     const { app, locale, notification_type, template } = payload
@@ -67,6 +67,7 @@ export const make = Effect.gen(function* () {
     indexes: ReadonlyArray<number>,
     now: number,
   ) {
+    const idKey = send.id_key === undefined ? usualKey : Redacted.make(send.id_key)
     const userIds = indexes.map((index) => chunk.members[index]?.u ?? "")
     const addressees = yield* addresseesOf(payload, userIds)
     const idAt = memberIdsOf(chunk.send_id, chunk.chunk)

@@ -2,7 +2,7 @@
  * Stores what has become of the members of a chunk, and publishes their events. Each result is stored before its event is
  * published. After a crash between the two, the next worker publishes the events again, with the same ids.
  */
-import { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus, publishAll } from "@armoricore/bus/EventBus"
 import type { AudienceChunk } from "@armoricore/domain/AudienceChunk"
 import { type ConfigurationError, Conflict, type PortError, TransientError } from "@armoricore/domain/Errors"
 import { audienceChunks } from "@armoricore/state/AudienceChunks"
@@ -24,7 +24,6 @@ export interface HeldChunk {
   readonly publishRest: Effect.Effect<void, ChunkError>
 }
 
-const publishedAtOnce = 64
 const encoder = new TextEncoder()
 
 export const make = Effect.gen(function* () {
@@ -37,11 +36,13 @@ export const make = Effect.gen(function* () {
       const cause = { eventId: memberId, requestId }
       return events.map((event) => outboundMessageAt(now, "notify", cause, event))
     })
-    yield* Effect.forEach(
-      outbound,
-      ({ address, body, id }) => bus.publish({ address, id, body: encoder.encode(body) }),
-      { concurrency: publishedAtOnce, discard: true },
+    if (outbound.length === 0) return
+    const exits = yield* publishAll(
+      bus,
+      outbound.map(({ address, body, id }) => ({ address, id, body: encoder.encode(body) })),
     )
+    // After a failure, the next worker publishes all of them again.
+    yield* Effect.forEach(exits, (exit) => exit, { discard: true })
   })
 
   /** `key` of a new chunk: its first record creates the document. */
