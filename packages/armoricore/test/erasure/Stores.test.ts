@@ -77,6 +77,7 @@ const tables: Readonly<Record<string, Answer>> = {
   bus_message: { store: "events" },
   bus_dead: { store: "dead_letters" },
   bus_seen: { stays: "ids of messages, for some minutes" },
+  bus_seen_log: { stays: "ids of messages, for some minutes" },
   bus_consumer: { stays: "names of consumers" },
   bus_pending: { stays: "numbers of messages" },
 }

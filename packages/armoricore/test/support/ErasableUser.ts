@@ -21,6 +21,7 @@ import * as MessageChanges from "@armoricore/realtime/rooms/MessageChanges"
 import * as ReadState from "@armoricore/realtime/rooms/ReadState"
 import * as RoomEntry from "@armoricore/realtime/rooms/RoomEntry"
 import * as RoomLog from "@armoricore/realtime/rooms/RoomLog"
+import { audienceChunks } from "@armoricore/state/AudienceChunks"
 import { Audiences, audienceSends } from "@armoricore/state/Audiences"
 import * as Collection from "@armoricore/state/Collection"
 import { KeyValue } from "@armoricore/state/KeyValue"
@@ -197,6 +198,16 @@ const seedNotifications = Effect.gen(function* () {
     lanes: [],
     started_at: at,
     updated_at: at,
+  })
+  yield* (yield* Collection.make(audienceChunks)).put("s2.0000000", {
+    send_id: "s2",
+    chunk: 0,
+    notification_type: "push",
+    requested_at: 1,
+    updated_at: at,
+    kinds: [{ channel: "fcm", provider: "fcm", status: "sent" }],
+    errors: [],
+    members: [{ u: other }, { u: userId, r: [{ k: 0, i: canary }], e: 1 }],
   })
 })
 
