@@ -121,11 +121,7 @@ export const make = Effect.fnUntraced(function* (options: ResumableOptions) {
   const terminate = Effect.fn("ResumableUploads.terminate")(function* (mediaId: string, userId: string) {
     const upload = yield* requireOwn(mediaId, userId)
     if (upload.is_complete) {
-      return yield* problem(
-        409,
-        "complete",
-        "the upload is complete; DELETE /v1/media/{id} deletes it",
-      )
+      return yield* problem(409, "complete", "the upload is complete; DELETE /v1/media/{id} deletes it")
     }
     yield* remove(mediaId)
   })

@@ -81,10 +81,14 @@ export const run = <C extends Call, E>({
     const start = (lane: Lane<C>, call: C) => {
       inFlight++
       let isDone = false
-      const stop = lane.circuit.start(() => context, call.message, (exit) => {
-        isDone = true
-        onEnd(lane, call, exit)
-      })
+      const stop = lane.circuit.start(
+        () => context,
+        call.message,
+        (exit) => {
+          isDone = true
+          onEnd(lane, call, exit)
+        },
+      )
       if (!isDone) running.set(call, stop)
     }
 
