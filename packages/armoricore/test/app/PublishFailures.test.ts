@@ -1,9 +1,9 @@
 import { event } from "@armoricore/bus/Address"
-import { EventBus } from "@armoricore/bus/EventBus"
+import { EventBus, publishAll } from "@armoricore/bus/EventBus"
 import * as MemoryBus from "@armoricore/bus/memory/MemoryBus"
 import { TransientError } from "@armoricore/domain/Errors"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as PublishFailures from "../../src/app/PublishFailures.ts"
 
@@ -18,14 +18,18 @@ it.effect("a full bus is reported until a publish succeeds, and for at most a mi
         ...memory,
         publish: (message: Parameters<typeof memory.publish>[0]) =>
           Effect.suspend(() => (isFull ? Effect.fail(full) : memory.publish(message))),
+        publishMany: (messages: Parameters<typeof publishAll>[1]) =>
+          Effect.suspend(() =>
+            isFull ? Effect.succeed(messages.map(() => Exit.fail(full))) : publishAll(memory, messages),
+          ),
       })),
     ).pipe(Layer.provide(MemoryBus.layer))
     yield* Effect.gen(function* () {
-      const { publish } = yield* EventBus
+      const bus = yield* EventBus
       const failures = yield* PublishFailures.PublishFailures
-      const send = Effect.ignore(
-        publish({ address: event("media.ready"), id: crypto.randomUUID(), body: new Uint8Array() }),
-      )
+      const message = () => ({ address: event("media.ready"), id: crypto.randomUUID(), body: new Uint8Array() })
+      const send = Effect.suspend(() => Effect.ignore(bus.publish(message())))
+      const sendMany = Effect.suspend(() => publishAll(bus, [message(), message()]))
       assert.isUndefined(yield* failures.full)
       yield* send
       assert.strictEqual(yield* failures.full, "the disk is full")
@@ -34,6 +38,12 @@ it.effect("a full bus is reported until a publish succeeds, and for at most a mi
       yield* send
       isFull = false
       yield* send
+      assert.isUndefined(yield* failures.full)
+      isFull = true
+      yield* sendMany
+      assert.strictEqual(yield* failures.full, "the disk is full")
+      isFull = false
+      yield* sendMany
       assert.isUndefined(yield* failures.full)
     }).pipe(Effect.provide(PublishFailures.layer.pipe(Layer.provide(bus))))
   }),

@@ -93,11 +93,10 @@ const insertStatements: Readonly<Record<Table, string>> = {
   bus_dead: insertInto("bus_dead"),
 }
 
-const publish = (
-  db: EngineDatabase,
-  message: Omit<Row, "seq"> & { readonly table: Table; readonly window: number; readonly maxBytes: number },
-  context: OperationContext,
-): "stored" | "duplicate" | "full" => {
+type Publication = Omit<Row, "seq"> & { readonly table: Table; readonly window: number; readonly maxBytes: number }
+type PublishOutcome = "stored" | "duplicate" | "full"
+
+const publish = (db: EngineDatabase, message: Publication, context: OperationContext): PublishOutcome => {
   const { table, subject, id, headers, body, at } = message
   if (table !== "bus_dead" && db.usedBytes() > message.maxBytes) return "full"
   if (!SeenIds.of(db).add(db, id, table, at, at - message.window)) return "duplicate"
@@ -107,6 +106,12 @@ const publish = (
     context.emit(`message/${subject}`, { subject, id, headers, body })
   return "stored"
 }
+
+const publishMany = (
+  db: EngineDatabase,
+  messages: ReadonlyArray<Publication>,
+  context: OperationContext,
+): ReadonlyArray<PublishOutcome> => messages.map((message) => publish(db, message, context))
 
 const broadcast = (
   _db: EngineDatabase,
@@ -318,6 +323,7 @@ const removeDeadLetter = (db: EngineDatabase, { seq }: { readonly seq: number })
 
 export const operations = {
   publish,
+  publishMany,
   broadcast,
   ensure,
   take,

@@ -4,12 +4,14 @@
  */
 import { ConfigurationError, NotFound, TransientError } from "@armoricore/domain/Errors"
 import { EmbeddedEngine, type EngineError } from "@armoricore/embedded/EmbeddedEngine"
-import { Clock, Duration, Effect, Layer, Stream } from "effect"
+import { Array as Arr, Cause, Clock, Duration, Effect, Exit, Layer, Stream } from "effect"
 import { deadLetterType, subject } from "../Address.ts"
 import * as ConsumerLoop from "../ConsumerLoop.ts"
 import {
   type ConsumerOptions,
   EventBus,
+  type OutgoingMessage,
+  type PublishExit,
   type ReceivedMessage,
   type StoredMessage,
   type StoredDeadLetter,
@@ -32,6 +34,9 @@ const tables = { event: "bus_event", work: "bus_work", dead: "bus_dead" } as con
 /** Events that a search reads at once. */
 const searchPage = 200
 
+/** Other operations wait for the transaction. */
+const publishedAtOnce = 256
+
 const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
   const engine = yield* EmbeddedEngine
   const window = Duration.toMillis(Limits.defaults.duplicateWindow)
@@ -51,15 +56,14 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     yield* bus.call("releaseOrphaned", { ownerId, now }).pipe(Effect.mapError(asBusError))
   }
 
-  const publish: EventBus["Service"]["publish"] = ({ address, body, headers, id }) =>
-    Effect.flatMap(Clock.currentTimeMillis, (at): ReturnType<EventBus["Service"]["publish"]> => {
-      const target = subject(address)
-      const bytes = Limits.messageBytes(body, headers)
-      const limit = address.channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
-      if (bytes > limit) return Effect.fail(Limits.tooLarge(target, bytes, limit))
-      const fault = Limits.headerFault(id, headers)
-      if (fault !== undefined) return Effect.fail(fault)
-      const message = {
+  /** The arguments of the operation `publish`, or the reason why the message cannot be stored. */
+  const rowOf = ({ address, body, headers, id }: OutgoingMessage, at: number) => {
+    const target = subject(address)
+    const bytes = Limits.messageBytes(body, headers)
+    const limit = address.channel === "dead" ? Limits.maxDeadLetterBytes : Limits.maxMessageBytes
+    if (bytes > limit) return Limits.tooLarge(target, bytes, limit)
+    return (
+      Limits.headerFault(id, headers) ?? {
         table: tables[address.channel],
         subject: target,
         id,
@@ -69,10 +73,35 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
         window,
         maxBytes,
       }
-      return Effect.matchEffect(bus.call("publish", message, repeatable), {
+    )
+  }
+
+  const exitOf = (outcome: "stored" | "duplicate" | "full"): PublishExit =>
+    outcome === "full" ? Exit.fail(full()) : Exit.succeed({ duplicate: outcome === "duplicate" })
+
+  const publish: EventBus["Service"]["publish"] = (message) =>
+    Effect.flatMap(Clock.currentTimeMillis, (at): ReturnType<EventBus["Service"]["publish"]> => {
+      const row = rowOf(message, at)
+      if ("_tag" in row) return Effect.fail(row)
+      return Effect.matchEffect(bus.call("publish", row, repeatable), {
         onFailure: (error) => Effect.fail(asBusError(error)),
-        onSuccess: (outcome) =>
-          outcome === "full" ? Effect.fail(full()) : Effect.succeed({ duplicate: outcome === "duplicate" }),
+        onSuccess: exitOf,
+      })
+    })
+
+  /** Messages of one transaction: all of them are stored, or none. */
+  const publishPart = (messages: ReadonlyArray<OutgoingMessage>): Effect.Effect<ReadonlyArray<PublishExit>> =>
+    Effect.flatMap(Clock.currentTimeMillis, (at) => {
+      const rows = messages.map((message) => rowOf(message, at))
+      const valid = rows.flatMap((row) => ("_tag" in row ? [] : [row]))
+      return Effect.map(Effect.exit(bus.call("publishMany", valid, repeatable)), (outcomes): Array<PublishExit> => {
+        let next = 0
+        return rows.map((row) => {
+          if ("_tag" in row) return Exit.fail(row)
+          if (Exit.isFailure(outcomes)) return Exit.failCause(Cause.map(outcomes.cause, asBusError))
+          const outcome = outcomes.value[next++]
+          return outcome === undefined ? Exit.die("an outcome is missing") : exitOf(outcome)
+        })
       })
     })
 
@@ -105,6 +134,8 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
   return EventBus.of({
     system: "armoricore.embedded",
     publish,
+    publishMany: (messages) =>
+      Effect.map(Effect.forEach(Arr.chunksOf(messages, publishedAtOnce), publishPart), (parts) => parts.flat()),
     consume: Effect.fnUntraced(function* (wanted, handle) {
       yield* ensure(wanted, skippedSubjects(wanted))
       const source = yield* makePullSource(bus, engine.connectedChanges, wanted, ownerId, asBusError, toStoredMessage)
