@@ -35,7 +35,7 @@ export class RabbitServer extends Context.Service<
 >()("@armoricore/testing/RabbitServer") {}
 
 export interface RabbitServerOptions {
-  /** How many virtual hosts there are to take. Default 48. */
+  /** How many virtual hosts there are to take. Default 64. */
   readonly virtualHosts?: number
   /** Files of a certificate and its key: it also listens with TLS. */
   readonly tls?: { readonly cert: string; readonly key: string }
@@ -44,7 +44,7 @@ export interface RabbitServerOptions {
 export const make = Effect.fnUntraced(function* (options: RabbitServerOptions = {}) {
   const program = Programs.find("rabbitmq-server")
   if (program === undefined) return yield* Effect.die(new Error("rabbitmq-server is not installed"))
-  const hosts = Array.from({ length: options.virtualHosts ?? 48 }, (_, index) => `t${index}`)
+  const hosts = Array.from({ length: options.virtualHosts ?? 64 }, (_, index) => `t${index}`)
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "rabbit-server-"))),
     (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),

@@ -295,7 +295,7 @@ describe.skipIf(ffmpeg.missing || nats.missing)("deletion and erasure", () => {
         assert.includeMembers([...media.passed()], ["media", "uploads", "quota"])
         assert.includeMembers(
           [...notify.passed()],
-          ["suppression_reasons", "notifications", "mailbox", "workflow_runs", "audience_sends"],
+          ["suppression_reasons", "notifications", "mailbox", "workflow_runs", "audience_sends", "audience_chunks"],
         )
         assert.includeMembers(
           [...realtime.passed()],
@@ -320,11 +320,12 @@ describe.skipIf(ffmpeg.missing || nats.missing)("deletion and erasure", () => {
           media: 1,
           uploads: 2,
           quota: 1,
-          notifications: 5,
+          notifications: 4,
           mailbox: 1,
           workflow_runs: 2,
           suppression_reasons: 1,
           audience_sends: 1,
+          audience_chunks: 1,
           memberships: 1,
           devices: 1,
           preferences: 1,

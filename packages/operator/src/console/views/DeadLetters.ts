@@ -27,6 +27,11 @@ const pageSize = 50
 
 type Order = "newest" | "cause"
 
+interface LoadedPage extends DeadLetterPage {
+  /** Dead letters before the first one of the page. */
+  readonly offset: number
+}
+
 export const view = (app: App): View => {
   const bulk = BulkAction.make(app)
   let order: Order = choiceParam(app, "by", ["cause"]) ?? "newest"
@@ -34,14 +39,15 @@ export const view = (app: App): View => {
   let pageNumber = Math.max(1, Math.floor(Number(app.params.get("page")) || 1))
   const filters = makeFilters(app, () => goToPage(1))
   const deadLetters = new Polled(app, async () => {
+    const offset = (pageNumber - 1) * pageSize
     const page = await app.connection.call((client) =>
-      client.SearchDeadLetters({ ...filters.selected(), limit: pageSize, offset: (pageNumber - 1) * pageSize }),
+      client.SearchDeadLetters({ ...filters.selected(), limit: pageSize, offset }),
     )
     // Every dead letter of the last page was replayed or discarded.
     if (page.letters.length === 0 && pageNumber > 1) {
       queueMicrotask(() => goToPage(Math.max(1, Math.ceil(page.matching / pageSize))))
     }
-    return page
+    return { ...page, offset }
   })
   let open: DeadLetterWithBody | undefined
   /** The body in the editor. */
@@ -258,9 +264,10 @@ export const view = (app: App): View => {
       ),
     )
 
-  const pager = ({ letters, matching }: DeadLetterPage): VChild => {
+  const pager = ({ letters, matching, offset }: LoadedPage): VChild => {
     if (matching <= pageSize && pageNumber === 1) return null
-    const first = (pageNumber - 1) * pageSize + 1
+    // The letters on the screen: while the next page loads, these are still those of the last one.
+    const first = offset + 1
     return h(
       "div",
       { class: "pager" },
@@ -359,7 +366,7 @@ export const view = (app: App): View => {
     )
   }
 
-  const list = (page: DeadLetterPage): VChild =>
+  const list = (page: LoadedPage): VChild =>
     page.letters.length === 0 && open === undefined
       ? empty()
       : h(
