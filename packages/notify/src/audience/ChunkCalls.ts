@@ -32,7 +32,7 @@ export interface Options<C, E> {
 /** A provider that is waited for is looked at this often. */
 const tick = Duration.millis(50)
 /** So many results are stored at once, or those of so many milliseconds. */
-const flushCount = 100
+const flushCount = 250
 const flushMillis = 250
 /** So many throttled calls in a row mean that the provider throttles them all. */
 const throttledRun = 16
