@@ -7,7 +7,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { chownSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import * as TestCertificate from "./fakes/TestCertificate.ts"
 import { freePort } from "./LocalPort.ts"
 import { childPids } from "./Processes.ts"
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function* (wanted: PostgresServerOptions =
     writeFileSync(join(data, "pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")
   }
   const port = yield* freePort
-  const start = Effect.callback<ChildProcess>((resume) => {
+  const startOnce = Effect.callback<ChildProcess, "in use">((resume) => {
     const settings = ["listen_addresses=127.0.0.1", "max_connections=60", "fsync=off", "shared_buffers=16MB"]
     if (wanted.tls === true) settings.push("ssl=on")
     const child = spawn(
@@ -74,8 +74,16 @@ export const make = Effect.fnUntraced(function* (wanted: PostgresServerOptions =
       log = (log + chunk.toString()).slice(-4_000)
       if (log.includes("database system is ready to accept connections")) resume(Effect.succeed(child))
     })
-    child.once("exit", (code) => resume(Effect.die(new Error(`postgres ended with ${code}:\n${log}`))))
+    child.once("exit", (code) =>
+      resume(
+        log.includes("pre-existing shared memory block")
+          ? Effect.fail("in use")
+          : Effect.die(new Error(`postgres ended with ${code}:\n${log}`)),
+      ),
+    )
   })
+  // Processes of a killed server hold its memory until they have ended, too.
+  const start = Effect.orDie(Effect.retry(startOnce, { times: 100, schedule: Schedule.spaced("100 millis") }))
   let running: ChildProcess = yield* Effect.acquireRelease(start, () => Effect.suspend(() => killAndWait(running)))
   return PostgresServer.of({
     port,
