@@ -4,6 +4,7 @@ import type { Tokens } from "@armoricore/auth/Tokens"
 import { work } from "@armoricore/bus/Address"
 import { EventBus } from "@armoricore/bus/EventBus"
 import { deriveId } from "@armoricore/domain/DeterministicId"
+import { WorkflowName } from "@armoricore/domain/events/notification"
 import { UserId } from "@armoricore/domain/Ids"
 import { type NotificationCommand, notificationCommandKind } from "@armoricore/domain/NotificationCommand"
 import type { SigningKeys } from "@armoricore/domain/Signature"
@@ -34,7 +35,7 @@ interface ListQuery {
 const [defaultLimit, maxLimit, maxRequestBytes] = [50, 200, 16_384]
 const isStatus = Schema.is(RunStatus)
 const isUserId = Schema.is(UserId)
-const isWorkflow = (name: string) => /^[A-Za-z0-9_-]{1,64}$/.test(name)
+const isWorkflow = Schema.is(WorkflowName)
 
 export const layer = ({ signingKeys }: { readonly signingKeys: SigningKeys }) =>
   HttpApiBuilder.group(

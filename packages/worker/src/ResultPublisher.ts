@@ -20,34 +20,25 @@ import * as Metrics from "./WorkerMetrics.ts"
 
 /** `service` becomes the source of the events. Hot path: `publish` and `toDecision` run once per message, without spans. */
 export const make = (service: string, bus: EventBus["Service"]) => {
-  const publishMessage = (outbound: OutboundMessage) =>
-    Effect.flatMap(TraceContext.currentTraceparent, (traceparent) =>
-      bus.publish({
-        address: outbound.address,
-        id: outbound.id,
-        body: encoder.encode(outbound.body),
-        ...(traceparent === undefined ? {} : { headers: { traceparent } }),
-      }),
-    ).pipe(Effect.tap(() => Metrics.increment(Metrics.published, service, { type: typeLabelOf(outbound) })))
-
-  const outgoing = ({ address, body, id }: OutboundMessage, traceparent: string): OutgoingMessage => ({
+  const outgoing = ({ address, body, id }: OutboundMessage, traceparent: string | undefined): OutgoingMessage => ({
     address,
     id,
     body: encoder.encode(body),
-    headers: { traceparent },
+    ...(traceparent === undefined ? {} : { headers: { traceparent } }),
   })
+
+  const publishFrom = (outbound: OutboundMessage, traceparent: string | undefined) =>
+    Effect.andThen(
+      bus.publish(outgoing(outbound, traceparent)),
+      Metrics.increment(Metrics.published, service, { type: typeLabelOf(outbound) }),
+    )
+
+  const publishMessage = (outbound: OutboundMessage) =>
+    Effect.flatMap(TraceContext.currentTraceparent, (traceparent) => publishFrom(outbound, traceparent))
 
   /** The results of one message are published in order. */
   const publishInOrder = ({ decision, traceparent }: DecidedMessage): Effect.Effect<void, PublishError> =>
-    Effect.forEach(
-      decision.outbound,
-      (one) =>
-        Effect.andThen(
-          bus.publish(outgoing(one, traceparent)),
-          Metrics.increment(Metrics.published, service, { type: typeLabelOf(one) }),
-        ),
-      { discard: true },
-    )
+    Effect.forEach(decision.outbound, (one) => publishFrom(one, traceparent), { discard: true })
 
   /** Publishes the results of several messages, none of which has a dead letter. One exit for each message. */
   const publishAll = (

@@ -94,7 +94,7 @@ const insertStatements: Readonly<Record<Table, string>> = {
 }
 
 type Publication = Omit<Row, "seq"> & { readonly table: Table; readonly window: number; readonly maxBytes: number }
-type PublishOutcome = "stored" | "duplicate" | "full"
+export type PublishOutcome = "stored" | "duplicate" | "full"
 
 const publish = (db: EngineDatabase, message: Publication, context: OperationContext): PublishOutcome => {
   const { table, subject, id, headers, body, at } = message

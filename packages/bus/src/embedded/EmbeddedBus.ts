@@ -19,7 +19,7 @@ import {
 import * as Limits from "../Limits.ts"
 import * as Subscribers from "../Subscribers.ts"
 import { allEvents, pattern } from "../Subjects.ts"
-import type { Row, Table, operations } from "./BusOperations.ts"
+import type { PublishOutcome, Row, Table, operations } from "./BusOperations.ts"
 import { makePullSource, skippedSubjects } from "./EmbeddedPullSource.ts"
 
 export interface EmbeddedBusOptions {
@@ -76,7 +76,7 @@ const make = Effect.fnUntraced(function* (options: EmbeddedBusOptions) {
     )
   }
 
-  const exitOf = (outcome: "stored" | "duplicate" | "full"): PublishExit =>
+  const exitOf = (outcome: PublishOutcome): PublishExit =>
     outcome === "full" ? Exit.fail(full()) : Exit.succeed({ duplicate: outcome === "duplicate" })
 
   const publish: EventBus["Service"]["publish"] = (message) =>
